@@ -1,0 +1,1 @@
+"""What the words mean. Pure: standard library only, no clock, no I/O."""

@@ -1,0 +1,136 @@
+"""What the engine asks of plugs, and what it hands them. tests/contracts holds plugs to these promises."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tallybook.domain.client import Client, ClientId
+from tallybook.domain.lead import Lead, Post
+from tallybook.domain.outcome import FailReason, LeadId, Outcome
+from tallybook.domain.rubric import Attribute, Rubric, Verdict
+from tallybook.domain.run import OperationName
+from tallybook.domain.tally import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A lead that an operation could work on. *input_hash* names what would be judged."""
+
+    lead_id: LeadId
+    input_hash: str
+
+
+class Store(Protocol):
+    """Where one client's leads are kept. A handle bound to that tenant: it reaches nobody else's.
+
+    Every method raises StoreUnavailable when the store does not answer.
+    """
+
+    def rubric(self) -> Rubric:
+        """What this client's leads and posts are judged by; empty when none was given."""
+
+    def candidates(self, operation: OperationName, after: LeadId | None, limit: int) -> Sequence[Candidate]:
+        """Leads *operation* is not done with, in id order, at most *limit*, those after *after*.
+
+        Whether an earlier failure or skip makes one not due is the engine's question, not the store's.
+        """
+
+    def load(self, lead_ids: Sequence[LeadId]) -> Sequence[Lead]:
+        """These leads with their posts, in any order. One that is gone is left out."""
+
+    def save(self, operation: OperationName, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes back, by lead id. Saving twice equals saving once."""
+
+
+class Clients(Protocol):
+    """The operator's clients."""
+
+    def of_stream(self, stream: int | None, only: Sequence[ClientId]) -> Sequence[Client]:
+        """The active clients of *stream* (None: of every stream), in id order; with *only*, just these of them.
+
+        Raises NotFound when *only* names a client that does not exist.
+        """
+
+    def store(self, client_id: ClientId) -> Store:
+        """The handle bound to this client. Raises NotFound."""
+
+
+class Meter(Protocol):
+    """Books calls of one operation run. Offered by the ledger; a scorer wraps every attempt in it."""
+
+    async def start(self, *, provider: str, model: str, attempt: int = 1) -> str:
+        """Book that a paid call is about to be made; durable when this returns. Gives the call's id."""
+
+    def settle(self, call_id: str, *, result: str, usage: Usage) -> None:
+        """Book how it ended. *result* is 'ok' or a reason code. Durable no later than the outcomes recorded next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to be judged: a lead, or one post of a lead. *key* is unique within a question."""
+
+    key: str
+    lead: Lead
+    post: Post | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A scorer's word on an item: attribute id -> verdict."""
+
+    verdicts: Mapping[str, Verdict]
+    assessment: str = ""
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No word on an item, and why."""
+
+    reason: FailReason
+    detail: str = ""
+
+
+class Scorer(Protocol):
+    """Who judges. *model* and *prompt_version* are stored with every outcome."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def prompt_version(self) -> str | None: ...
+
+    async def judge(
+        self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
+    ) -> Mapping[str, Judgement | Failure]:
+        """A judgement or a failure for every item, by key. The result for an item depends on no other item.
+
+        Raises ProviderStop when asking on is pointless; what was not answered stays pending.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What an operation works under: one operation run."""
+
+    client: Client
+    rubric: Rubric
+    rubric_version: str
+    meter: Meter
+    input_hashes: Mapping[LeadId, str] = field(default_factory=dict)
+
+
+class Operation(Protocol):
+    """One thing that is done with leads. A new one is one file plus its line in app's registry."""
+
+    @property
+    def name(self) -> OperationName: ...
+
+    def does_not_apply(self, client: Client, rubric: Rubric) -> str | None:
+        """The finish_reason with which the operation closes for this client at once, None when it applies."""
+
+    def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
+        """The part of the rubric whose change makes skipped leads due again."""
+
+    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        """One outcome for each lead of the chunk. Canceled at any await; raises ProviderStop to end the asking."""

@@ -1,0 +1,316 @@
+"""What the books say. Totals of runs and client runs are sums over their operation runs, made here."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from tallybook.database import Database, read_stamp
+from tallybook.domain import runid
+from tallybook.domain.errors import NotFound
+from tallybook.domain.outcome import LeadId, Outcome
+from tallybook.domain.run import (
+    Basis,
+    ClientRun,
+    JobType,
+    OperationName,
+    OperationRun,
+    Origin,
+    Run,
+    Status,
+    Stop,
+    Trigger,
+)
+from tallybook.domain.tally import Tally
+from tallybook.ledger.keys import OperationKey
+from tallybook.ledger.tables import (
+    SCOPE_OF_RUN,
+    TALLY,
+    calls,
+    client_runs,
+    events,
+    operation_runs,
+    outcomes,
+    reported,
+    runs,
+    worklist,
+)
+from tallybook.ledger.write.progress import outcome_of_row
+
+OUTCOME_FACTS = tuple(
+    outcomes.c[name]
+    for name in (
+        "lead_id", "kind", "reason", "detail", "score", "breakdown", "assessment", "best_post", "posts", "excluded_by",
+        "flagged", "rubric_version", "prompt_version", "formula", "model", "input_hash",
+    )
+)  # fmt: skip
+"""In the order of `outcome_of_row`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    event_id: int
+    run_id: str | None
+    client_id: str
+    at: datetime | None
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An outcome with where and when it was reached."""
+
+    run_id: str
+    operation: OperationName
+    at: datetime | None
+    late: bool
+    saved: bool
+    outcome: Outcome
+
+
+def find_run(database: Database, text: str) -> str:
+    """The run that *text* (a run id, a display form or a client-run label) means. Raises InvalidRunId, NotFound."""
+    with database.reading() as connection:
+        for statement in (
+            sa.select(runs.c.run_id).where(runs.c.run_id == text),
+            sa.select(client_runs.c.run_id).where(client_runs.c.label == text),
+            sa.select(runs.c.run_id).where(runs.c.display == text),
+        ):
+            found = connection.execute(statement).scalar()
+            if found:
+                return str(found)
+        key = runid.RunId.parse(text).key
+        if connection.execute(sa.select(runs.c.run_id).where(runs.c.run_id == key)).scalar():
+            return key
+    raise NotFound(f"there is no run {text}; `tallybook run list` shows the runs")
+
+
+def label(database: Database, run_id: str, client_id: str) -> str | None:
+    with database.reading() as connection:
+        found = connection.execute(
+            sa.select(client_runs.c.label).where(client_runs.c.run_id == run_id, client_runs.c.client_id == client_id)
+        ).scalar()
+        return str(found) if found else None
+
+
+def run(database: Database, run_id: str) -> Run:
+    """The run with its client runs and operation runs. Raises NotFound."""
+    with database.reading() as connection:
+        row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
+        if row is None:
+            raise NotFound(f"there is no run {run_id}; `tallybook run list` shows the runs")
+        children = _client_runs_of(connection, run_id)
+        return _run_of(row, sum((each.tally for each in children), Tally()), connection, children)
+
+
+def list_runs(
+    database: Database, *, before: str | None = None, limit: int = 50, stream: int | None = None
+) -> list[Run]:
+    """Runs without their clients, newest first. *before*: the cursor, the `created_at|run_id` of the last one seen."""
+    statement = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit)
+    if before is not None:
+        at, _, run_id = before.partition("|")
+        statement = statement.where(sa.tuple_(runs.c.created_at, runs.c.run_id) < sa.tuple_(at, run_id))
+    if stream is not None:
+        statement = statement.where(runs.c.stream == stream)
+    with database.reading() as connection:
+        rows = connection.execute(statement).mappings().all()
+        tallies = _tallies_of_runs(connection, [row["run_id"] for row in rows])
+        return [_run_of(row, tallies.get(row["run_id"], Tally()), connection) for row in rows]
+
+
+def cursor_of(seen: Run, database: Database) -> str:
+    """Where `list_runs` goes on after *seen*."""
+    with database.reading() as connection:
+        at = connection.execute(sa.select(runs.c.created_at).where(runs.c.run_id == seen.run_id)).scalar()
+    return f"{at}|{seen.run_id}"
+
+
+def _tallies_of_runs(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, Tally]:
+    sums = [sa.func.sum(operation_runs.c[name]) for name in TALLY]
+    rows = connection.execute(
+        sa.select(operation_runs.c.run_id, *sums)
+        .where(operation_runs.c.run_id.in_(run_ids))
+        .group_by(operation_runs.c.run_id)
+    )
+    return {row[0]: Tally(*map(int, row[1:])) for row in rows}
+
+
+def _run_of(row: sa.RowMapping, tally: Tally, connection: sa.Connection, children: Sequence[ClientRun] = ()) -> Run:
+    run_id = row["run_id"]
+    return Run(
+        run_id=run_id,
+        job_type=JobType(row["job_type"]),
+        status=Status(row["status"]),
+        trigger=Trigger(row["triggered_by"]),
+        tally=tally,
+        stream=row["stream"],
+        finish_reason=row["finish_reason"],
+        blocked_reason=row["blocked_reason"],
+        started_at=read_stamp(row["started_at"]),
+        ended_at=read_stamp(row["ended_at"]),
+        created_at=read_stamp(row["created_at"]),
+        requested_by=row["requested_by"],
+        request=json.loads(row["request"]),
+        stop=Stop(row["stop"]) if row["stop"] else None,
+        planned=bool(row["planned"]),
+        display=row["display"],
+        error=row["error"],
+        unsettled=_unsettled(connection, run_id),
+        clients=tuple(children),
+        claims=_claims(connection, run_id).get(SCOPE_OF_RUN, {}),
+    )
+
+
+def _unsettled(connection: sa.Connection, run_id: str) -> int:
+    open_calls = sa.select(sa.func.count()).where(calls.c.run_id == run_id, calls.c.ended_at.is_(None))
+    return int(connection.execute(open_calls).scalar_one())
+
+
+def _claims(connection: sa.Connection, run_id: str) -> Mapping[str, Mapping[str, object]]:
+    claims: dict[str, dict[str, object]] = {}
+    for row in connection.execute(sa.select(reported).where(reported.c.run_id == run_id)).mappings():
+        claims.setdefault(row["client_id"], {})[row["field"]] = json.loads(row["value"])
+    return claims
+
+
+def _client_runs_of(connection: sa.Connection, run_id: str) -> list[ClientRun]:
+    operations = _operation_runs_of(connection, run_id)
+    claims = _claims(connection, run_id)
+    statement = (
+        sa.select(client_runs)
+        .where(client_runs.c.run_id == run_id)
+        .order_by(client_runs.c.position, client_runs.c.client_id)
+    )
+    return [
+        ClientRun(
+            client_id=row["client_id"],
+            client_name=row["client_name"] or row["client_id"],
+            label=row["label"],
+            status=Status(row["status"]),
+            finish_reason=row["finish_reason"],
+            blocked_reason=row["blocked_reason"],
+            origin=Origin(row["origin"]),
+            origin_reason=row["origin_reason"],
+            error=row["error"],
+            started_at=read_stamp(row["started_at"]),
+            ended_at=read_stamp(row["ended_at"]),
+            operations=tuple(operations.get(row["client_id"], ())),
+            claims=claims.get(row["client_id"], {}),
+        )
+        for row in connection.execute(statement).mappings()
+    ]
+
+
+def _operation_runs_of(connection: sa.Connection, run_id: str) -> Mapping[str, list[OperationRun]]:
+    reasons = _reasons_of(connection, run_id)
+    found: dict[str, list[OperationRun]] = {}
+    for row in connection.execute(sa.select(operation_runs).where(operation_runs.c.run_id == run_id)).mappings():
+        operation = OperationName(row["operation"])
+        found.setdefault(row["client_id"], []).append(
+            OperationRun(
+                operation=operation,
+                status=Status(row["status"]),
+                tally=Tally(*(row[name] for name in TALLY)),
+                finish_reason=row["finish_reason"],
+                started_at=read_stamp(row["started_at"]),
+                ended_at=read_stamp(row["ended_at"]),
+                basis=Basis(row["basis"]),
+                reasons=reasons.get((row["client_id"], operation), {}),
+            )
+        )
+    order = list(OperationName)
+    return {client_id: sorted(each, key=lambda o: order.index(o.operation)) for client_id, each in found.items()}
+
+
+def _reasons_of(connection: sa.Connection, run_id: str) -> Mapping[tuple[str, str], Mapping[str, int]]:
+    reasons: dict[tuple[str, str], dict[str, int]] = {}
+    columns = (outcomes.c.client_id, outcomes.c.operation, outcomes.c.reason)
+    statement = (
+        sa.select(*columns, sa.func.count())
+        .where(outcomes.c.run_id == run_id, outcomes.c.reason.is_not(None))
+        .group_by(*columns)
+        .order_by(*columns)
+    )
+    for client_id, operation, reason, count in connection.execute(statement):
+        reasons.setdefault((client_id, operation), {})[reason] = count
+    return reasons
+
+
+def events_of(database: Database, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
+    """What happened in a run, oldest first, those after event *after*."""
+    statement = (
+        sa.select(events).where(events.c.run_id == run_id, events.c.id > after).order_by(events.c.id).limit(limit)
+    )
+    with database.reading() as connection:
+        return [
+            Event(row["id"], row["run_id"], row["client_id"], read_stamp(row["at"]), row["kind"], row["text"])
+            for row in connection.execute(statement).mappings()
+        ]
+
+
+def why(database: Database, client_id: str, lead_id: LeadId) -> list[Told]:
+    """Every outcome of a lead over all runs, newest first."""
+    statement = (
+        sa.select(outcomes.c.run_id, outcomes.c.operation, outcomes.c.at, outcomes.c.late, outcomes.c.saved_at)
+        .add_columns(*OUTCOME_FACTS)
+        .where(outcomes.c.client_id == client_id, outcomes.c.lead_id == lead_id)
+        .where(outcomes.c.operation.in_(list(OperationName)))
+        .order_by(outcomes.c.at.desc(), outcomes.c.run_id.desc())
+    )
+    with database.reading() as connection:
+        return [
+            Told(row[0], OperationName(row[1]), read_stamp(row[2]), bool(row[3]), bool(row[4]), outcome_of_row(row[5:]))
+            for row in (tuple(each) for each in connection.execute(statement))
+        ]
+
+
+def pending(database: Database, key: OperationKey, *, after: LeadId, limit: int) -> list[tuple[LeadId, str]]:
+    """Leads of the worklist without an outcome, in id order, with the hash of their input."""
+    same = sa.and_(*(outcomes.c[name] == worklist.c[name] for name in ("run_id", "client_id", "operation", "lead_id")))
+    statement = (
+        sa.select(worklist.c.lead_id, worklist.c.input_hash)
+        .select_from(worklist.outerjoin(outcomes, same))
+        .where(_of_operation(worklist, key), worklist.c.lead_id > after, outcomes.c.lead_id.is_(None))
+        .order_by(worklist.c.lead_id)
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        return [(row[0], row[1] or "") for row in connection.execute(statement)]
+
+
+def last_frozen(database: Database, key: OperationKey) -> tuple[LeadId, int]:
+    """The last lead on the worklist ('' if none) and how many there are: where freezing goes on after a crash."""
+    statement = sa.select(sa.func.max(worklist.c.lead_id), sa.func.count()).where(_of_operation(worklist, key))
+    with database.reading() as connection:
+        last, count = connection.execute(statement).one()
+        return last or "", int(count)
+
+
+def unsaved(
+    database: Database, client_id: str, *, run_id: str | None = None, limit: int = 100
+) -> Iterator[tuple[OperationKey, list[Outcome]]]:
+    """Outcomes that are recorded and not yet saved in the client's store, a part at a time, by operation run."""
+    statement = (
+        sa.select(outcomes.c.run_id, outcomes.c.operation, *OUTCOME_FACTS)
+        .where(outcomes.c.client_id == client_id, outcomes.c.saved_at.is_(None))
+        .order_by(outcomes.c.run_id, outcomes.c.operation, outcomes.c.lead_id)
+        .limit(limit)
+    )
+    if run_id is not None:
+        statement = statement.where(outcomes.c.run_id == run_id)
+    with database.reading() as connection:
+        rows = [tuple(row) for row in connection.execute(statement)]
+    parts: dict[OperationKey, list[Outcome]] = {}
+    for row in rows:
+        key = OperationKey(row[0], client_id, OperationName(row[1]))
+        parts.setdefault(key, []).append(outcome_of_row(row[2:]))
+    yield from parts.items()
+
+
+def _of_operation(table: sa.Table, key: OperationKey) -> Any:
+    return sa.and_(*(table.c[name] == value for name, value in zip(key._fields, key, strict=True)))

@@ -1,0 +1,91 @@
+"""A row for every paid call: written before it is made, settled after. Never merged, never deleted (F07)."""
+
+from dataclasses import dataclass
+
+from tallybook.database import Tx
+from tallybook.domain.run import OperationName
+from tallybook.domain.tally import Money, Tally, Usage
+from tallybook.ledger.keys import OperationKey
+from tallybook.ledger.tables import TALLY
+from tallybook.ledger.write.endings import OF_OPERATION
+
+LOST = "lost"
+"""The result of a call nobody answered for: its process died. Maybe billed."""
+
+_GROW = ", ".join(f"{name} = {name} + ?" for name in TALLY)
+_USAGE = "input_tokens, cached_tokens, output_tokens, cost_pico_usd"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One attempt at a paid provider, as it stands before the answer."""
+
+    call_id: str
+    key: OperationKey
+    provider: str
+    model: str
+    attempt: int = 1
+    chunk: str | None = None
+
+
+def start_call(tx: Tx, call: Call) -> None:
+    tx.execute(
+        "INSERT INTO @calls (call_id, run_id, client_id, operation, chunk, attempt, provider, model, started_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO NOTHING",
+        (call.call_id, *call.key, call.chunk, call.attempt, call.provider, call.model, tx.stamp),
+    )
+
+
+def settle_call(tx: Tx, call_id: str, result: str, usage: Usage) -> bool:
+    """Book how a call ended; the tally grows with it. False when it was settled before.
+
+    A call booked as lost whose process lived after all is settled with what it really used.
+    """
+    row = tx.row(
+        f"SELECT run_id, client_id, operation, result, {_USAGE} FROM @calls WHERE call_id = ? @lock", (call_id,)
+    )
+    if row is None or row[3] not in (None, LOST):
+        return False
+    key = OperationKey(row[0], row[1], OperationName(row[2]))
+    tx.execute(
+        "UPDATE @calls SET ended_at = ?, result = ?, input_tokens = ?, cached_tokens = ?, output_tokens = ?,"
+        " cost_pico_usd = ? WHERE call_id = ?",
+        (tx.stamp, result, *_columns_of(usage), call_id),
+    )
+    added = Tally.of_call(usage)
+    if row[3] == LOST:
+        added += Tally(calls=-1, unmeasured=-1)
+    _grow(tx, key, added)
+    return True
+
+
+def record_call(tx: Tx, call: Call, result: str, usage: Usage) -> bool:
+    """Book a call that is over. False when its id is in the books already."""
+    new = tx.execute(
+        "INSERT INTO @calls (call_id, run_id, client_id, operation, chunk, attempt, provider, model, started_at,"
+        f" ended_at, result, {_USAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (call_id) DO NOTHING",
+        (
+            call.call_id, *call.key, call.chunk, call.attempt, call.provider, call.model, tx.stamp, tx.stamp,
+            result, *_columns_of(usage),
+        ),
+    )  # fmt: skip
+    if new:
+        _grow(tx, call.key, Tally.of_call(usage))
+    return bool(new)
+
+
+def _columns_of(usage: Usage) -> tuple[int | None, ...]:
+    return usage.input_tokens, usage.cached_tokens, usage.output_tokens, _pico(usage.cost)
+
+
+def _pico(cost: Money | None) -> int | None:
+    return cost.pico_usd if cost else None
+
+
+def _grow(tx: Tx, key: OperationKey, added: Tally) -> None:
+    figures = [getattr(added, name) for name in TALLY]
+    tx.execute(
+        f"UPDATE @operation_runs SET {_GROW}, basis = 'exact', version = version + 1 WHERE {OF_OPERATION}",
+        (*figures, *key),
+    )

@@ -1,0 +1,30 @@
+"""Events: append-only; what people read as System Notes is rendered from them (F24, F38)."""
+
+import hashlib
+import re
+
+from tallybook.database import Tx
+from tallybook.ledger.tables import SCOPE_OF_RUN
+
+
+def append(
+    tx: Tx,
+    kind: str,
+    text: str,
+    *,
+    run_id: str | None = None,
+    client_id: str = SCOPE_OF_RUN,
+    once_key: str | None = None,
+) -> None:
+    """Note that something happened. A second event with the same *once_key* is not written."""
+    tx.execute(
+        "INSERT INTO @events (run_id, client_id, at, kind, text, fingerprint, once_key) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (once_key) DO NOTHING",
+        (run_id, client_id, tx.stamp, kind, text, fingerprint(kind, text), once_key),
+    )
+
+
+def fingerprint(kind: str, text: str) -> str:
+    """The same for events that differ only in numbers and ids, so that they can be counted together."""
+    shape = re.sub(r"[0-9a-f]{8,}|[0-9]+|'[^']*'", "#", text)
+    return hashlib.sha256(f"{kind} {shape}".encode()).hexdigest()[:12]

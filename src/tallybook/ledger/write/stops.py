@@ -1,0 +1,127 @@
+"""Telling a run to stop, and to go on. A stop is a flag in the ledger; who works sees it and lets go (F40)."""
+
+from tallybook.database import Tx
+from tallybook.domain.errors import Conflict, NotFound, Terminal
+from tallybook.domain.run import Ending, OperationName, Status, Stop, verdict
+from tallybook.domain.tally import Tally
+from tallybook.ledger.keys import ClientKey, OperationKey
+from tallybook.ledger.write import events
+from tallybook.ledger.write.endings import (
+    OF_CLIENT,
+    close_client,
+    close_operation,
+    close_run_if_done,
+    finish_client,
+    finish_run,
+    pause_run,
+)
+
+_STRENGTH = (None, Stop.PAUSE, Stop.TIMEOUT, Stop.CANCEL)
+_SAID = {Stop.PAUSE: "Pause", Stop.CANCEL: "Cancel", Stop.TIMEOUT: "Timeout"}
+
+
+def stop_run(tx: Tx, run_id: str, stop: Stop, blocked_reason: str) -> None:
+    """Tell a run to stop. What nobody works on stops at once; the rest when its workers have let go of it.
+
+    Raises NotFound, and Terminal when the run has ended.
+    """
+    status, told = _open_run(tx, run_id)
+    if _STRENGTH.index(told) > _STRENGTH.index(stop):
+        return
+    tx.execute(
+        "UPDATE @runs SET stop = ?, blocked_reason = ?, version = version + 1 WHERE run_id = ?",
+        (stop, blocked_reason, run_id),
+    )
+    events.append(tx, stop, f"{_SAID[stop]}: {blocked_reason}", run_id=run_id)
+    for (client_id,) in tx.rows(
+        "SELECT client_id FROM @client_runs WHERE run_id = ? AND status IN ('queued', 'paused') ORDER BY position",
+        (run_id,),
+    ):
+        stop_client(tx, ClientKey(run_id, client_id), stop, blocked_reason)
+    if status is Status.RUNNING:
+        close_run_if_done(tx, run_id)
+    elif stop is Stop.PAUSE:
+        pause_run(tx, run_id)
+    elif not tx.row("SELECT 1 FROM @client_runs WHERE run_id = ? LIMIT 1", (run_id,)):
+        finish_run(tx, run_id, verdict(Tally(), stop))
+
+
+def _open_run(tx: Tx, run_id: str) -> tuple[Status, Stop | None]:
+    row = tx.row("SELECT status, stop FROM @runs WHERE run_id = ? @lock", (run_id,))
+    if row is None:
+        raise NotFound(f"there is no run {run_id}", run_id=run_id)
+    if Status(row[0]).terminal:
+        raise Terminal(f"run {run_id} has ended ({row[0]}); start a new run", run_id=run_id)
+    return Status(row[0]), Stop(row[1]) if row[1] else None
+
+
+def stop_client(tx: Tx, key: ClientKey, stop: Stop, reason: str) -> None:
+    """What a worker, or whoever finds that there is none, does with a client run that must not go on."""
+    if stop is Stop.PAUSE:
+        tx.execute(
+            "UPDATE @client_runs SET status = 'paused', blocked_reason = ?, worker = NULL, version = version + 1"
+            f" WHERE {OF_CLIENT} AND status IN ('queued', 'running')",
+            (reason, *key),
+        )
+        close_run_if_done(tx, key.run_id)
+        return
+    _close_open_operations(tx, key, stop)
+    if tx.row(f"SELECT 1 FROM @operation_runs WHERE {OF_CLIENT} LIMIT 1", key):
+        close_client(tx, key, stop=stop)
+        return
+    if tx.row(f"SELECT 1 FROM @client_runs WHERE {OF_CLIENT} AND ended_at IS NULL", key):
+        finish_client(tx, key, verdict(Tally(), stop))
+
+
+def _close_open_operations(tx: Tx, key: ClientKey, stop: Stop) -> None:
+    for open_key in _open_operations(tx, key):
+        close_operation(tx, open_key, stop=stop)
+
+
+def _open_operations(tx: Tx, key: ClientKey) -> list[OperationKey]:
+    rows = tx.rows(f"SELECT operation FROM @operation_runs WHERE {OF_CLIENT} AND ended_at IS NULL", key)
+    return [OperationKey(*key, OperationName(operation)) for (operation,) in rows]
+
+
+def resume_run(tx: Tx, run_id: str) -> bool:
+    """Put a paused run back in the queue; False when it was not paused. Raises NotFound, Terminal, and Conflict while
+    its workers are still letting go.
+    """
+    status, told = _open_run(tx, run_id)
+    if status is not Status.PAUSED:
+        if told is not None:
+            raise Conflict(f"run {run_id} is still stopping; resume it in a moment", run_id=run_id)
+        return False
+    tx.execute(
+        "UPDATE @runs SET status = CASE WHEN started_at IS NULL THEN 'queued' ELSE 'running' END, stop = NULL,"
+        " blocked_reason = NULL, paused_at = NULL, working_since = ?, turn = turn + 1, version = version + 1"
+        " WHERE run_id = ?",
+        (tx.stamp, run_id),
+    )
+    tx.execute(
+        "UPDATE @client_runs SET status = 'queued', stop = NULL, blocked_reason = NULL, turn = turn + 1, worked_ms = 0,"
+        " version = version + 1 WHERE run_id = ? AND status = 'paused'",
+        (run_id,),
+    )
+    events.append(tx, "resumed", "Resumed", run_id=run_id)
+    return True
+
+
+def expire_pause(tx: Tx, run_id: str) -> None:
+    """Close a run that was paused too long: what is pending counts as errors, and the next run takes it up."""
+    if _open_run(tx, run_id)[0] is not Status.PAUSED:
+        return
+    events.append(tx, "pause_expired", "Paused for too long; the next run takes up the rest", run_id=run_id)
+    for (client_id,) in tx.rows(
+        "SELECT client_id FROM @client_runs WHERE run_id = ? AND status = 'paused' ORDER BY position", (run_id,)
+    ):
+        _expire_client(tx, ClientKey(run_id, client_id))
+    if not tx.row("SELECT 1 FROM @client_runs WHERE run_id = ? LIMIT 1", (run_id,)):
+        finish_run(tx, run_id, Ending(Status.FAILED, "pause_expired"))
+    tx.execute("UPDATE @runs SET finish_reason = 'pause_expired' WHERE run_id = ?", (run_id,))
+
+
+def _expire_client(tx: Tx, key: ClientKey) -> None:
+    for open_key in _open_operations(tx, key):
+        close_operation(tx, open_key, errors=1, finish_reason="pause_expired")
+    close_client(tx, key, error="paused for too long; the next run takes up the rest")

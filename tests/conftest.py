@@ -1,0 +1,71 @@
+"""What every test may ask for, and what the whole suite is held to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tallybook import migrations
+from tallybook.database import Database
+from tallybook.ledger.ledger import Ledger
+from tests.postgres import Server, running
+
+# A time limit on single examples fails on busy machines only, and says nothing about the code.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this test process; each pytest-xdist worker has its own. Started by the first who asks."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> Iterator[str]:
+    """The `postgresql://` URL of a fresh database."""
+    with postgres.fresh_database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a fresh database. A test that asks for it runs twice: on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/tallybook.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A fresh database with all tables, on SQLite and on PostgreSQL."""
+    found = Database(database_url)
+    migrations.ensure(found)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def ledger(database: Database) -> Iterator[Ledger]:
+    """The books on a fresh database, on SQLite and on PostgreSQL."""
+    books = Ledger(database)
+    yield books
+    books.close()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fail-on-skip", action="store_true", help="fail if any test was skipped, as ./dev check does")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A skipped test proves nothing, so a check that skipped one has not passed."""
+    if session.exitstatus == pytest.ExitCode.OK and session.config.getoption("--fail-on-skip") and skips(session):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def skips(session: pytest.Session) -> bool:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    return reporter is not None and bool(reporter.stats.get("skipped"))
