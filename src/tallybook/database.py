@@ -198,13 +198,16 @@ class Database:
         finally:
             writer.close()
 
-    def connect_driver(self) -> Any:
-        """A raw driver connection, SQLite in autocommit so that BEGIN IMMEDIATE is ours to say."""
+    def connect_driver(self, **options: Any) -> Any:
+        """A raw driver connection, SQLite in autocommit so that BEGIN IMMEDIATE is ours to say.
+
+        *options* are psycopg's.
+        """
         if self.sqlite:
             return _connect_sqlite(str(self.path))
         import psycopg  # only when PostgreSQL is used
 
-        return psycopg.connect(self.url.set(drivername="postgresql").render_as_string(hide_password=False))
+        return psycopg.connect(self.url.set(drivername="postgresql").render_as_string(hide_password=False), **options)
 
     def close(self) -> None:
         with self._lock:

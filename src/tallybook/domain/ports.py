@@ -51,6 +51,9 @@ class Clients(Protocol):
         Raises NotFound when *only* names a client that does not exist.
         """
 
+    def get(self, client_id: ClientId) -> Client:
+        """This client, active or not. Raises NotFound."""
+
     def store(self, client_id: ClientId) -> Store:
         """The handle bound to this client. Raises NotFound."""
 

@@ -1,10 +1,9 @@
 """What the books say. Totals of runs and client runs are sums over their operation runs, made here."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,7 +24,6 @@ from tallybook.domain.run import (
     Trigger,
 )
 from tallybook.domain.tally import Tally
-from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.tables import (
     SCOPE_OF_RUN,
     TALLY,
@@ -36,7 +34,6 @@ from tallybook.ledger.tables import (
     outcomes,
     reported,
     runs,
-    worklist,
 )
 from tallybook.ledger.write.progress import outcome_of_row
 
@@ -267,50 +264,3 @@ def why(database: Database, client_id: str, lead_id: LeadId) -> list[Told]:
             Told(row[0], OperationName(row[1]), read_stamp(row[2]), bool(row[3]), bool(row[4]), outcome_of_row(row[5:]))
             for row in (tuple(each) for each in connection.execute(statement))
         ]
-
-
-def pending(database: Database, key: OperationKey, *, after: LeadId, limit: int) -> list[tuple[LeadId, str]]:
-    """Leads of the worklist without an outcome, in id order, with the hash of their input."""
-    same = sa.and_(*(outcomes.c[name] == worklist.c[name] for name in ("run_id", "client_id", "operation", "lead_id")))
-    statement = (
-        sa.select(worklist.c.lead_id, worklist.c.input_hash)
-        .select_from(worklist.outerjoin(outcomes, same))
-        .where(_of_operation(worklist, key), worklist.c.lead_id > after, outcomes.c.lead_id.is_(None))
-        .order_by(worklist.c.lead_id)
-        .limit(limit)
-    )
-    with database.reading() as connection:
-        return [(row[0], row[1] or "") for row in connection.execute(statement)]
-
-
-def last_frozen(database: Database, key: OperationKey) -> tuple[LeadId, int]:
-    """The last lead on the worklist ('' if none) and how many there are: where freezing goes on after a crash."""
-    statement = sa.select(sa.func.max(worklist.c.lead_id), sa.func.count()).where(_of_operation(worklist, key))
-    with database.reading() as connection:
-        last, count = connection.execute(statement).one()
-        return last or "", int(count)
-
-
-def unsaved(
-    database: Database, client_id: str, *, run_id: str | None = None, limit: int = 100
-) -> Iterator[tuple[OperationKey, list[Outcome]]]:
-    """Outcomes that are recorded and not yet saved in the client's store, a part at a time, by operation run."""
-    statement = (
-        sa.select(outcomes.c.run_id, outcomes.c.operation, *OUTCOME_FACTS)
-        .where(outcomes.c.client_id == client_id, outcomes.c.saved_at.is_(None))
-        .order_by(outcomes.c.run_id, outcomes.c.operation, outcomes.c.lead_id)
-        .limit(limit)
-    )
-    if run_id is not None:
-        statement = statement.where(outcomes.c.run_id == run_id)
-    with database.reading() as connection:
-        rows = [tuple(row) for row in connection.execute(statement)]
-    parts: dict[OperationKey, list[Outcome]] = {}
-    for row in rows:
-        key = OperationKey(row[0], client_id, OperationName(row[1]))
-        parts.setdefault(key, []).append(outcome_of_row(row[2:]))
-    yield from parts.items()
-
-
-def _of_operation(table: sa.Table, key: OperationKey) -> Any:
-    return sa.and_(*(table.c[name] == value for name, value in zip(key._fields, key, strict=True)))

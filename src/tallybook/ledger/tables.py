@@ -97,6 +97,7 @@ client_runs = _table(
     _id("stop", null=True),
     sa.Column("position", sa.Integer, nullable=False, server_default="0"),
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
+    _flag("enqueued"),
     _id("worker", null=True),
     _count("worked_ms"),
     _count("version"),

@@ -1,7 +1,7 @@
 """How operation runs, client runs and runs end: derived from what lies below; nobody types a status in (F36)."""
 
 from tallybook.database import Tx
-from tallybook.domain.run import Child, Ending, Origin, Status, Stop, verdict, verdict_of_children
+from tallybook.domain.run import Child, Ending, OperationName, Origin, Status, Stop, verdict, verdict_of_children
 from tallybook.domain.tally import Tally
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.tables import TALLY
@@ -53,6 +53,17 @@ def _settle_lost_calls(tx: Tx, key: OperationKey) -> None:
         )
         text = f"{lost} calls of {key.operation} were never answered for: maybe billed, usage unknown"
         events.append(tx, "calls_lost", text, run_id=key.run_id, client_id=key.client_id)
+
+
+def close_open_operations(tx: Tx, key: ClientKey, *, stop: Stop | None = None, errors: int = 0) -> None:
+    """Close whatever operation runs of a client run are open."""
+    for open_key in open_operations(tx, key):
+        close_operation(tx, open_key, stop=stop, errors=errors)
+
+
+def open_operations(tx: Tx, key: ClientKey) -> list[OperationKey]:
+    rows = tx.rows(f"SELECT operation FROM @operation_runs WHERE {OF_CLIENT} AND ended_at IS NULL", key)
+    return [OperationKey(*key, OperationName(operation)) for (operation,) in rows]
 
 
 def close_client(tx: Tx, key: ClientKey, *, stop: Stop | None = None, error: str | None = None) -> None:

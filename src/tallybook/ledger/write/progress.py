@@ -76,7 +76,8 @@ def _ahead_of(tx: Tx, key: ClientKey, created_at: str) -> str | None:
 
 def _note_waiting(tx: Tx, key: ClientKey, ahead: str) -> None:
     tx.execute(
-        f"UPDATE @client_runs SET blocked_reason = ?, turn = turn + 1, version = version + 1 WHERE {OF_CLIENT}",
+        "UPDATE @client_runs SET blocked_reason = ?, turn = turn + 1, enqueued = 0, version = version + 1"
+        f" WHERE {OF_CLIENT}",
         (f"waiting for run {ahead}", *key),
     )
 

@@ -2,17 +2,19 @@
 
 from tallybook.database import Tx
 from tallybook.domain.errors import Conflict, NotFound, Terminal
-from tallybook.domain.run import Ending, OperationName, Status, Stop, verdict
+from tallybook.domain.run import Ending, Status, Stop, verdict
 from tallybook.domain.tally import Tally
-from tallybook.ledger.keys import ClientKey, OperationKey
+from tallybook.ledger.keys import ClientKey
 from tallybook.ledger.write import events
 from tallybook.ledger.write.endings import (
     OF_CLIENT,
     close_client,
+    close_open_operations,
     close_operation,
     close_run_if_done,
     finish_client,
     finish_run,
+    open_operations,
     pause_run,
 )
 
@@ -65,22 +67,12 @@ def stop_client(tx: Tx, key: ClientKey, stop: Stop, reason: str) -> None:
         )
         close_run_if_done(tx, key.run_id)
         return
-    _close_open_operations(tx, key, stop)
+    close_open_operations(tx, key, stop=stop)
     if tx.row(f"SELECT 1 FROM @operation_runs WHERE {OF_CLIENT} LIMIT 1", key):
         close_client(tx, key, stop=stop)
         return
     if tx.row(f"SELECT 1 FROM @client_runs WHERE {OF_CLIENT} AND ended_at IS NULL", key):
         finish_client(tx, key, verdict(Tally(), stop))
-
-
-def _close_open_operations(tx: Tx, key: ClientKey, stop: Stop) -> None:
-    for open_key in _open_operations(tx, key):
-        close_operation(tx, open_key, stop=stop)
-
-
-def _open_operations(tx: Tx, key: ClientKey) -> list[OperationKey]:
-    rows = tx.rows(f"SELECT operation FROM @operation_runs WHERE {OF_CLIENT} AND ended_at IS NULL", key)
-    return [OperationKey(*key, OperationName(operation)) for (operation,) in rows]
 
 
 def resume_run(tx: Tx, run_id: str) -> bool:
@@ -99,8 +91,8 @@ def resume_run(tx: Tx, run_id: str) -> bool:
         (tx.stamp, run_id),
     )
     tx.execute(
-        "UPDATE @client_runs SET status = 'queued', stop = NULL, blocked_reason = NULL, turn = turn + 1, worked_ms = 0,"
-        " version = version + 1 WHERE run_id = ? AND status = 'paused'",
+        "UPDATE @client_runs SET status = 'queued', stop = NULL, blocked_reason = NULL, turn = turn + 1,"
+        " enqueued = 0, worked_ms = 0, version = version + 1 WHERE run_id = ? AND status = 'paused'",
         (run_id,),
     )
     events.append(tx, "resumed", "Resumed", run_id=run_id)
@@ -122,6 +114,6 @@ def expire_pause(tx: Tx, run_id: str) -> None:
 
 
 def _expire_client(tx: Tx, key: ClientKey) -> None:
-    for open_key in _open_operations(tx, key):
+    for open_key in open_operations(tx, key):
         close_operation(tx, open_key, errors=1, finish_reason="pause_expired")
     close_client(tx, key, error="paused for too long; the next run takes up the rest")

@@ -1,0 +1,61 @@
+"""The engine of one process: a slot, DBOS, a runner, a watcher."""
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from tallybook.domain.ports import Clients, Operation
+from tallybook.domain.run import OperationName
+from tallybook.engine import lease, queues
+from tallybook.engine.runner import Limits, Runner
+from tallybook.engine.watch import Watcher
+from tallybook.ledger.ledger import Ledger
+
+LET_GO_S = 10.0
+
+
+class Engine:
+    """Takes up whatever waits in the ledger, until closed. One per process; use it as a context manager.
+
+    Raises SlotsTaken, LedgerUnavailable.
+    """
+
+    def __init__(
+        self, ledger: Ledger, clients: Clients, operations: Mapping[OperationName, Operation], limits: Limits
+    ) -> None:
+        number, self._slot = lease.take_slot(ledger.database)
+        self.executor = lease.executor_id(number)
+        self._runner = Runner(ledger, clients, operations, limits=limits, executor=self.executor, ended=self.nudge)
+        self._watcher: Watcher | None = None
+        self._queues = queues.launch(ledger.database, self.executor, limits.concurrency, self._runner.client_run)
+        self._watcher = Watcher(ledger, clients, self._runner, self._queues, limits=limits, slot=self._slot)
+        self._watcher.start()
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Something was started, resumed or ended: look now."""
+        if self._watcher is not None:
+            self._watcher.nudge()
+
+    def close(self) -> None:
+        """Take up nothing more, hand back what is in flight, let go of the slot."""
+        self._queues.stop_claiming()
+        if self._watcher is not None:
+            self._watcher.close()
+        until = time.monotonic() + LET_GO_S
+        while self._queues.busy() and time.monotonic() < until:
+            for work in self._runner.registry.all():
+                work.tell(None, "the process shuts down")
+            time.sleep(0.01)
+        self._queues.close()
+        self._runner.close()
+        self._slot.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

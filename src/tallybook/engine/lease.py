@@ -1,0 +1,130 @@
+"""Executor slots: a numbered lock that dies with its process, so that nobody has to guess who is alive (F02, F14)."""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from tallybook.database import SCHEMA, Database
+from tallybook.domain.errors import LedgerUnavailable, TallybookError
+
+MOST_SLOTS = 64
+
+
+class SlotsTaken(TallybookError):
+    """All slots are held: more processes work on this database than it allows."""
+
+    retryable = True
+
+
+class Lock(Protocol):
+    """A held slot. Lets go when closed, and when the process dies."""
+
+    def alive(self) -> bool:
+        """Is it still held? On PostgreSQL a lost session loses the lock."""
+
+    def close(self) -> None: ...
+
+
+class _FileLock:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def alive(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class _SessionLock:
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def alive(self) -> bool:
+        import psycopg
+
+        try:
+            self._connection.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def executor_id(number: int) -> str:
+    return f"slot-{number}"
+
+
+def slot_number(executor: str) -> int:
+    return int(executor.removeprefix("slot-"))
+
+
+def take_slot(database: Database) -> tuple[int, Lock]:
+    """The first free slot. Raises SlotsTaken, LedgerUnavailable."""
+    for number in range(MOST_SLOTS):
+        lock = try_slot(database, number)
+        if lock is not None:
+            return number, lock
+    raise SlotsTaken(f"{MOST_SLOTS} processes work on {database.shown} already; end one first")
+
+
+def try_slot(database: Database, number: int) -> Lock | None:
+    """The lock of slot *number*; None when a living process holds it."""
+    if database.sqlite:
+        return _try_file(_lock_file(database, number))
+    return _try_session(database, number)
+
+
+@contextmanager
+def held_if_dead(database: Database, executor: str) -> Iterator[bool]:
+    """Holds the slot of *executor* if its process is dead, so that it stays so while its work is taken over."""
+    lock = try_slot(database, slot_number(executor))
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def _lock_file(database: Database, number: int) -> Path:
+    path = database.path
+    if path is None:
+        raise LedgerUnavailable("only SQLite has lock files")
+    folder = path.parent / f"{path.stem}-slots"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{number}.lock"
+
+
+def _try_file(path: Path) -> Lock | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return _FileLock(descriptor)
+
+
+def _try_session(database: Database, number: int) -> Lock | None:
+    import psycopg
+
+    try:
+        connection = database.connect_driver(autocommit=True, keepalives_idle=5, keepalives_interval=2)
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_lock_key(number),)).fetchone()
+    except psycopg.Error as error:
+        raise LedgerUnavailable(f"the database {database.shown} gives no lock: {error}") from error
+    if row and row[0]:
+        return _SessionLock(connection)
+    connection.close()
+    return None
+
+
+def _lock_key(number: int) -> int:
+    digest = hashlib.sha256(f"{SCHEMA}.{executor_id(number)}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

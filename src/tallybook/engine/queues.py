@@ -1,0 +1,168 @@
+"""DBOS, configured and launched: one workflow per client run, without steps; the ledger is the checkpoint."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from tallybook.database import BUSY_TIMEOUT_S, Database
+from tallybook.engine import waking
+from tallybook.ledger.write.dispatch import Ticket
+
+NAME = "tallybook"
+APPLICATION_VERSION = "tallybook-1"
+"""Pinned: DBOS takes up only work of its own version, and its default changes with every deploy."""
+SYSTEM_SCHEMA = "tallybook_engine"
+QUEUE = "clients"
+WORKFLOW = "client_run"
+POLL_S = 0.25
+
+
+class _Process:
+    """DBOS is one per process, and so is what its workflow calls."""
+
+    work: Callable[[str, str], None] | None = None
+    workflow: Any = None
+    lock = threading.Lock()
+
+
+def _prepare_import() -> None:
+    """DBOS reads these from the environment; none may turn on a cloud, a conductor or another version."""
+    for name in ("DBOS__CLOUD", "DBOS__APPVERSION", "DBOS__VMID", "DBOS_CONDUCTOR_KEY", "DBOS__CONDUCTOR_KEY"):
+        os.environ.pop(name, None)
+
+
+def launch(database: Database, executor: str, at_once: int, work: Callable[[str, str], None]) -> "Queues":
+    """Start DBOS in this process: *work*(run_id, client_id) for up to *at_once* clients, one at a time per client."""
+    _prepare_import()
+    from dbos import DBOS, DBOSPortableJSONSerializer
+
+    _Process.work = work
+    waking.install()
+    _register_workflow()
+    logging.getLogger("dbos").setLevel(logging.ERROR)
+    engine = _system_engine(database)
+    dbos = DBOS(
+        config={
+            "name": NAME,
+            "system_database_engine": engine,
+            "dbos_system_schema": SYSTEM_SCHEMA,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": executor,
+            "serializer": DBOSPortableJSONSerializer(),
+            "max_executor_threads": at_once + 8,
+            "use_listen_notify": False,
+            "enable_otlp": False,
+            "log_level": "ERROR",
+            "scheduler_polling_interval_sec": 3600.0,
+            "notification_listener_polling_interval_sec": 0.2,
+        }
+    )
+    waking.wake_when_one_ends(dbos)
+    DBOS.listen_queues([QUEUE])
+    DBOS.launch()
+    DBOS.register_queue(
+        QUEUE,
+        partition_concurrency=1,
+        worker_concurrency=at_once,
+        polling_interval_sec=POLL_S,
+        on_conflict="always_update",
+    )
+    return Queues(dbos, engine, executor)
+
+
+def _register_workflow() -> None:
+    """Once per process: a name that is claimed but not registered would stay pending for good."""
+    from dbos import DBOS
+
+    with _Process.lock:
+        if _Process.workflow is None:
+            _Process.workflow = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(_client_run)
+
+
+def _client_run(run_id: str, client_id: str) -> None:
+    if _Process.work is not None:
+        _Process.work(run_id, client_id)
+
+
+def _system_engine(database: Database) -> sa.Engine:
+    if not database.sqlite:
+        return sa.create_engine(
+            database.url.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=0, pool_pre_ping=True
+        )
+    path = database.path
+    assert path is not None
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path.with_name(f"{path.stem}-engine.db"))), pool_size=10, max_overflow=0
+    )
+    sa.event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    """DBOS sets nothing on an engine it is given."""
+    connection.isolation_level = "IMMEDIATE"
+    for pragma in (f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class Queues:
+    """A launched DBOS."""
+
+    def __init__(self, dbos: Any, engine: sa.Engine, executor: str) -> None:
+        self._dbos = dbos
+        self._engine = engine
+        self._executor = executor
+
+    def enqueue(self, tickets: Sequence[Ticket]) -> None:
+        """Put client runs in the queue, in one transaction. One that was put there before is left as it is."""
+        from dbos import EnqueueOptions
+        from dbos._enqueue_options import build_enqueue_status
+
+        rows = []
+        for ticket in tickets:
+            options: EnqueueOptions = {
+                "workflow_name": WORKFLOW,
+                "queue_name": QUEUE,
+                "workflow_id": ticket.workflow_id,
+                "queue_partition_key": ticket.key.client_id,
+                "app_version": APPLICATION_VERSION,
+            }
+            _, status = build_enqueue_status(options, self._dbos._serializer, tuple(ticket.key), {})
+            status["application_name"] = NAME
+            rows.append(status)
+        if rows and self._dbos._sys_db.init_workflows(rows):
+            waking.wake()
+
+    def others_at_work(self) -> list[str]:
+        """Executors other than ours that hold claimed work; they may be dead."""
+        from dbos import DBOS
+
+        claimed = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return sorted({each.executor_id for each in claimed if each.executor_id} - {self._executor})
+
+    def adopt(self, executor: str) -> int:
+        """Put the work of a dead executor back in the queue; only while its slot is held. Gives how many."""
+        from dbos import DBOS
+
+        adopted = len(DBOS._recover_pending_workflows([executor]))
+        if adopted:
+            waking.wake()
+        return adopted
+
+    def stop_claiming(self) -> None:
+        """Take up nothing new; what is being worked on goes on."""
+        for event in self._dbos.background_thread_stop_events:
+            event.set()
+
+    def busy(self) -> bool:
+        return bool(self._dbos._active_workflows_set.activeList())
+
+    def close(self) -> None:
+        from dbos import DBOS
+
+        DBOS.destroy()
+        self._engine.dispose()

@@ -1,0 +1,196 @@
+"""Works a client run: its operations in order, each frozen, worked page by page, saved and closed."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tallybook.domain.client import Client
+from tallybook.domain.errors import LedgerUnavailable, ProviderStop, StoreUnavailable
+from tallybook.domain.lead import Lead
+from tallybook.domain.outcome import FailReason, LeadId, Outcome
+from tallybook.domain.ports import Clients, Job, Operation, Store
+from tallybook.domain.rubric import Rubric, rubric_version
+from tallybook.domain.run import OperationName, Stop
+from tallybook.engine import worklist
+from tallybook.engine.pages import CallLoop, OperationWork, save_unsaved, work_pages
+from tallybook.engine.stopping import ClientWork, Registry
+from tallybook.ledger import work as ledger_work
+from tallybook.ledger.keys import ClientKey, OperationKey
+from tallybook.ledger.ledger import CallMeter, Ledger
+from tallybook.ledger.write import dispatch, endings, events, progress, stops
+from tallybook.ledger.write.starts import Request
+
+log = logging.getLogger(__name__)
+LEDGER_AGAIN_AFTER_S = 1.0
+NOT_CONFIGURED = {OperationName.POST_HARVESTING: "no_harvester"}
+"""The finish_reason of an operation nobody was registered for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a process does at once, and for how long. Timeouts exclude queueing."""
+
+    concurrency: int = 4
+    calls_at_once: int = 16
+    chunk_size: int = 5
+    client_timeout_s: float = 1800.0
+    run_timeout_s: float = 10800.0
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """What is known of a client while its run is worked on."""
+
+    client: Client
+    store: Store
+    rubric: Rubric
+
+
+class Runner:
+    """Does the work of one process. *executor* names its slot; *ended* is called when a client run was let go."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clients: Clients,
+        operations: Mapping[OperationName, Operation],
+        *,
+        limits: Limits,
+        executor: str,
+        ended: Callable[[], None],
+    ) -> None:
+        self.registry = Registry()
+        self._ledger = ledger
+        self._clients = clients
+        self._operations = operations
+        self._limits = limits
+        self._executor = executor
+        self._ended = ended
+        self._calls = CallLoop(limits.calls_at_once)
+
+    def close(self) -> None:
+        self._calls.close()
+
+    def client_run(self, run_id: str, client_id: str) -> None:
+        """Work a client run, or go on with one whose process died. Returns when it is closed, stopped or handed back.
+
+        While the ledger cannot be reached it waits: nothing is worked on that could not be booked.
+        """
+        key = ClientKey(run_id, client_id)
+        while True:
+            try:
+                self._take_up(key)
+                return
+            except LedgerUnavailable as error:
+                log.error("client %s of run %s waits for the ledger: %s", client_id, run_id, error)
+                time.sleep(LEDGER_AGAIN_AFTER_S)
+            finally:
+                self._ended()
+
+    def _take_up(self, key: ClientKey) -> None:
+        begun = self._ledger.do(progress.begin_client, key, self._executor)
+        if begun.stop is not None:
+            self._ledger.do(stops.stop_client, key, begun.stop, begun.blocked_reason or "")
+        if not begun.go:
+            return
+        since = time.monotonic()
+        work = self.registry.enter(key, self._limits.client_timeout_s - begun.worked_ms / 1000)
+        try:
+            self._work(key, work)
+        finally:
+            self.registry.leave(work)
+            self._ledger.submit(progress.book_work, key, int((time.monotonic() - since) * 1000))
+
+    def _work(self, key: ClientKey, work: ClientWork) -> None:
+        error = None
+        try:
+            self._work_operations(key, work)
+        except LedgerUnavailable:
+            raise
+        except Exception as unexpected:
+            log.exception("client %s of run %s broke", key.client_id, key.run_id)
+            error = f"{type(unexpected).__name__}: {unexpected}"
+        self._let_go(key, work, error)
+
+    def _let_go(self, key: ClientKey, work: ClientWork, error: str | None) -> None:
+        if work.handing_back:
+            self._ledger.do(dispatch.hand_back, key)
+            return
+        if work.stop is not None:
+            self._ledger.do(stops.stop_client, key, work.stop, work.reason)
+            return
+        if error is not None:
+            self._ledger.do(endings.close_open_operations, key, errors=1)
+        self._ledger.do(endings.close_client, key, error=error)
+
+    def _work_operations(self, key: ClientKey, work: ClientWork) -> None:
+        request = Request.of_json(ledger_work.request_of(self._ledger.database, key.run_id))
+        store = self._clients.store(key.client_id)
+        tenant = Tenant(self._clients.get(key.client_id), store, store.rubric())
+        save_unsaved(self._ledger, store, key.client_id)
+        for name in OperationName:
+            if name in request.operations and not work.told:
+                self._work_operation(OperationKey(*key, name), tenant, work, request.limit)
+        if work.told:
+            save_unsaved(self._ledger, store, key.client_id, key.run_id)
+
+    def _work_operation(self, key: OperationKey, tenant: Tenant, work: ClientWork, limit: int | None) -> None:
+        status = self._ledger.do(progress.open_operation, key)
+        if status.terminal:
+            return
+        operation = self._operations.get(key.operation)
+        if operation is None:
+            self._ledger.do(endings.close_operation, key, finish_reason=NOT_CONFIGURED.get(key.operation))
+            return
+        reason = operation.does_not_apply(tenant.client, tenant.rubric)
+        if reason is not None:
+            self._ledger.do(endings.close_operation, key, finish_reason=reason)
+            return
+        try:
+            version = rubric_version(operation.judged_by(tenant.rubric))
+            if status is not status.RUNNING:
+                worklist.freeze(self._ledger, tenant.store, key, version, limit)
+            work_pages(self._operation_work(key, operation, tenant, work, version))
+            if not work.told:
+                save_unsaved(self._ledger, tenant.store, key.client_id, key.run_id)
+                self._ledger.do(endings.close_operation, key)
+        except ProviderStop as stop:
+            self._pause(key, work, stop)
+        except StoreUnavailable as error:
+            self._close_without_store(key, error)
+
+    def _operation_work(
+        self, key: OperationKey, operation: Operation, tenant: Tenant, work: ClientWork, version: str
+    ) -> OperationWork:
+        async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str]) -> Sequence[Outcome]:
+            meter = CallMeter(self._ledger, key, chunk=leads[0].lead_id)
+            job = Job(tenant.client, tenant.rubric, version, meter, hashes)
+            try:
+                return await operation.work(leads, job)
+            except (ProviderStop, LedgerUnavailable):
+                raise
+            except Exception as unexpected:
+                log.exception("%s of client %s broke", key.operation, key.client_id)
+                return [_broke(lead, unexpected, job) for lead in leads]
+
+        return OperationWork(self._ledger, tenant.store, key, work, self._calls, self._limits.chunk_size, judge)
+
+    def _pause(self, key: OperationKey, work: ClientWork, stop: ProviderStop) -> None:
+        self._ledger.do(stops.stop_run, key.run_id, Stop.PAUSE, stop.blocked_reason)
+        self._ledger.do(events.append, "provider_stop", str(stop), run_id=key.run_id, client_id=key.client_id)
+        work.tell(Stop.PAUSE, stop.blocked_reason)
+
+    def _close_without_store(self, key: OperationKey, error: StoreUnavailable) -> None:
+        text = f"The store of {key.client_id!r} did not answer during {key.operation}: {error}"
+        self._ledger.do(events.append, "store_error", text, run_id=key.run_id, client_id=key.client_id)
+        self._ledger.do(endings.close_operation, key, errors=1, finish_reason="store_error")
+
+
+def _broke(lead: Lead, error: Exception, job: Job) -> Outcome:
+    return Outcome.failed(
+        lead.lead_id,
+        FailReason.UNKNOWN,
+        detail=f"{type(error).__name__}: {error}",
+        input_hash=job.input_hashes.get(lead.lead_id),
+    )

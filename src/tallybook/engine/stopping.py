@@ -1,0 +1,85 @@
+"""Stopping what is in flight: every client run being worked on in this process can be told, and lets go at once."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from tallybook.domain.run import Stop
+from tallybook.ledger.keys import ClientKey
+
+
+@dataclass(eq=False)
+class ClientWork:
+    """A client run in the hands of this process. *stop* set: it was told; *handing_back*: the process shuts down."""
+
+    key: ClientKey
+    deadline: float
+    stop: Stop | None = None
+    reason: str = ""
+    handing_back: bool = False
+    _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def told(self) -> bool:
+        return self.stop is not None or self.handing_back
+
+    def tell(self, stop: Stop | None, reason: str) -> None:
+        """Stop the calls in flight. *stop* None: hand the client run back."""
+        with self._lock:
+            if self.told and stop is not Stop.CANCEL:
+                return
+            self.stop, self.reason, self.handing_back = stop, reason, stop is None
+            tasks = list(self._tasks)
+        for task in tasks:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+
+    def run(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> "Future[None]":
+        """Run *work* in *loop* so that `tell` reaches it. Done only when all of it has let go, told or not."""
+        return asyncio.run_coroutine_threadsafe(self._reachable(work), loop)
+
+    async def _reachable(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        with self._lock:
+            self._tasks.add(task)
+            told = self.told
+        if told:
+            task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not self.told:
+                raise
+        finally:
+            with self._lock:
+                self._tasks.discard(task)
+
+
+class Registry:
+    """The client runs in the hands of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._works: dict[ClientKey, ClientWork] = {}
+
+    def enter(self, key: ClientKey, timeout_s: float) -> ClientWork:
+        work = ClientWork(key, time.monotonic() + timeout_s)
+        with self._lock:
+            self._works[key] = work
+        return work
+
+    def leave(self, work: ClientWork) -> None:
+        with self._lock:
+            if self._works.get(work.key) is work:
+                del self._works[work.key]
+
+    def all(self) -> list[ClientWork]:
+        with self._lock:
+            return list(self._works.values())
+
+    def of_run(self, run_id: str) -> list[ClientWork]:
+        return [work for work in self.all() if work.key.run_id == run_id]

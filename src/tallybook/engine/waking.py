@@ -1,0 +1,94 @@
+"""Wakes the queue's thread at once instead of at its next poll.
+
+DBOS has no door for this: its queue thread sleeps on its stop event. So that event gets a `wait` that also returns,
+saying "not stopped", when somebody called `wake`. Seen with dbos 3.4, whose version is pinned; without these
+names the queue still polls.
+"""
+
+import importlib
+import threading
+import time
+from typing import Any
+
+GATHER_S = 0.003
+"""Ends and enqueues of the same moment share one claim; measured to save a quarter of the CPU."""
+
+
+class WakeEvent(threading.Event):
+    """A stop event whose waiters can be woken without being stopped."""
+
+    _round: int
+    _seen: dict[int, int]
+    _cond: threading.Condition
+    _flag: bool
+
+    def adopt(self) -> None:
+        """Called once on an event that was made as a plain one."""
+        self._round = 0
+        self._seen = {}
+
+    def wake(self) -> None:
+        with self._cond:
+            self._round += 1
+            self._cond.notify_all()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if threading.current_thread().name.endswith("_dbos_internal_queue"):
+            return self._wait_for_stop(timeout)
+        woken = self._wait_for_round(timeout)
+        if woken and not self._flag:
+            time.sleep(GATHER_S)
+        with self._cond:
+            self._seen[threading.get_ident()] = self._round
+        return self._flag
+
+    def _wait_for_stop(self, timeout: float | None) -> bool:
+        with self._cond:
+            return bool(self._cond.wait_for(lambda: self._flag, timeout))
+
+    def _wait_for_round(self, timeout: float | None) -> bool:
+        me = threading.get_ident()
+        with self._cond:
+            return bool(self._cond.wait_for(lambda: self._flag or self._seen.get(me, 0) != self._round, timeout))
+
+
+class _Process:
+    """DBOS is one per process, and so is the event its queue thread sleeps on."""
+
+    event: WakeEvent | None = None
+
+
+def wake() -> None:
+    """Something was enqueued, or a place became free."""
+    if _Process.event is not None:
+        _Process.event.wake()
+
+
+def install() -> None:
+    """Have DBOS start its queue thread with an event that can be woken. Doing it twice changes nothing."""
+    inside: Any = importlib.import_module("dbos._dbos")
+    original = inside.queue_thread
+    if getattr(original, "wakes", False):
+        return
+
+    def queue_thread(stop_event: threading.Event, dbos: Any) -> None:
+        stop_event.__class__ = WakeEvent
+        assert isinstance(stop_event, WakeEvent)
+        stop_event.adopt()
+        _Process.event = stop_event
+        original(stop_event, dbos)
+
+    inside.queue_thread = queue_thread
+    inside.queue_thread.wakes = True
+
+
+def wake_when_one_ends(dbos: Any) -> None:
+    """A workflow that ended has freed a place in the queue."""
+    from dbos._core import ActiveWorkflowById
+
+    class Waking(ActiveWorkflowById):
+        def _remove(self, key: Any, bucket: Any) -> None:
+            super()._remove(key, bucket)
+            wake()
+
+    dbos._active_workflows_set = Waking()

@@ -1,0 +1,88 @@
+"""Which client runs a worker may take up next. A few of each run wait in the queue at a time, so that runs share it."""
+
+from dataclasses import dataclass
+
+from tallybook.database import Tx
+from tallybook.domain.run import Ending, Status
+from tallybook.ledger.keys import ClientKey
+from tallybook.ledger.write import events
+from tallybook.ledger.write.endings import OF_CLIENT, finish_run
+
+_NOBODY_AHEAD = (
+    "NOT EXISTS (SELECT 1 FROM @client_runs o JOIN @runs p ON p.run_id = o.run_id WHERE o.client_id = c.client_id"
+    " AND p.planned = 1 AND o.status IN ('queued', 'running', 'paused') AND o.run_id <> c.run_id"
+    " AND (p.created_at < r.created_at OR (p.created_at = r.created_at AND p.run_id < r.run_id)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A client run that may be worked on. *turn*: how often it was put back."""
+
+    key: ClientKey
+    position: int
+    turn: int
+
+    @property
+    def workflow_id(self) -> str:
+        return f"{self.key.run_id}/{self.position}/{self.turn}"
+
+
+def unplanned_runs(tx: Tx) -> list[str]:
+    """Runs whose client list was not read yet, oldest first."""
+    rows = tx.rows(
+        "SELECT run_id FROM @runs WHERE planned = 1 AND status = 'queued' AND started_at IS NULL AND stop IS NULL"
+        " ORDER BY created_at, run_id"
+    )
+    return [run_id for (run_id,) in rows]
+
+
+def dispatch(tx: Tx, window: int, *, again: bool) -> list[Ticket]:
+    """Top up the queue: per run at most *window* client runs wait in it, in order of position.
+
+    Gives the client runs that are to be enqueued; with *again* those given before as well: enqueueing is idempotent,
+    and whoever was to do it may have died.
+    """
+    rows = tx.rows("SELECT run_id FROM @runs WHERE planned = 1 AND status = 'running' AND stop IS NULL ORDER BY run_id")
+    tickets: list[Ticket] = []
+    for (run_id,) in rows:
+        tickets.extend(_of_run(tx, run_id, window, again=again))
+    return tickets
+
+
+def _of_run(tx: Tx, run_id: str, window: int, *, again: bool) -> list[Ticket]:
+    waiting = _select(tx, run_id, "c.enqueued = 1", window)
+    if len(waiting) > window // 2 and not again:
+        return []
+    fresh = _select(tx, run_id, f"c.enqueued = 0 AND {_NOBODY_AHEAD}", window - len(waiting))
+    for ticket in fresh:
+        tx.execute(f"UPDATE @client_runs SET enqueued = 1 WHERE {OF_CLIENT}", ticket.key)
+    return [*waiting, *fresh] if again else fresh
+
+
+def _select(tx: Tx, run_id: str, which: str, most: int) -> list[Ticket]:
+    if most <= 0:
+        return []
+    rows = tx.rows(
+        "SELECT c.client_id, c.position, c.turn FROM @client_runs c JOIN @runs r ON r.run_id = c.run_id"
+        f" WHERE c.run_id = ? AND c.status = 'queued' AND {which} ORDER BY c.position LIMIT ?",
+        (run_id, most),
+    )
+    return [Ticket(ClientKey(run_id, client_id), position, turn) for client_id, position, turn in rows]
+
+
+def hand_back(tx: Tx, key: ClientKey) -> None:
+    """A worker that shuts down puts its client run back in the queue for another."""
+    tx.execute(
+        "UPDATE @client_runs SET status = 'queued', turn = turn + 1, enqueued = 0, worker = NULL, version = version + 1"
+        f" WHERE {OF_CLIENT} AND status = 'running'",
+        key,
+    )
+
+
+def fail_plan(tx: Tx, run_id: str, why: str) -> None:
+    """The client list of a run could not be read: it ends before it began."""
+    if tx.row("SELECT 1 FROM @runs WHERE run_id = ? AND status = 'queued' @lock", (run_id,)):
+        tx.execute("UPDATE @runs SET error = ? WHERE run_id = ?", (why, run_id))
+        events.append(tx, "error", why, run_id=run_id)
+        finish_run(tx, run_id, Ending(Status.FAILED, "clients_unreadable"))
