@@ -1,7 +1,8 @@
 """The door to SQL: one `Database` for SQLite and PostgreSQL. Knows no table.
 
 Statements of the write path are written once, in house SQL: `@name` is a table of our schema, `?` a parameter,
-`@lock` locks the selected rows where the database needs it (PostgreSQL; SQLite has one writer anyway).
+`@lock` locks the selected rows where the database needs it (PostgreSQL; SQLite has one writer anyway). It leaves rows
+that point at them free to be inserted: whoever ends a run does not wait for whoever records an outcome of it.
 """
 
 import re
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import Enum
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from tallybook.domain.errors import BadSetting, LedgerUnavailable
+from tallybook.domain.errors import BadInput, BadSetting, LedgerUnavailable, TallybookError
 
 SCHEMA = "tallybook"
 """Tables are declared in this schema; on SQLite it is mapped away."""
 BUSY_TIMEOUT_S = 60.0
+CONNECT_TIMEOUT_S = 10
 
 Row = tuple[Any, ...]
 Clock = Callable[[], datetime]
@@ -56,7 +59,7 @@ def metadata() -> sa.MetaData:
 
 @lru_cache(maxsize=512)
 def _native(statement: str, sqlite: bool) -> str:
-    statement = statement.replace("@lock", "" if sqlite else "FOR UPDATE")
+    statement = statement.replace("@lock", "" if sqlite else "FOR NO KEY UPDATE")
     statement = re.sub(r"@([a-z_]+)", r"\1" if sqlite else rf"{SCHEMA}.\1", statement)
     return statement if sqlite else statement.replace("%", "%%").replace("?", "%s")
 
@@ -143,6 +146,61 @@ def driver_errors() -> tuple[type[Exception], ...]:
     return (sqlite3.Error, psycopg.Error)
 
 
+class Trouble(Enum):
+    """What an error of a driver means for whoever tries again."""
+
+    INPUT = "the statement's own values: it fails again"
+    MISTAKE = "a statement this database does not understand: it fails again"
+    CONTENTION = "another transaction was in the way: alone, and again, it succeeds"
+    LOST = "the connection is gone: on a new one it may succeed"
+    UNAVAILABLE = "nothing can be written now"
+
+
+def trouble_of(error: BaseException) -> Trouble:
+    """What it means that a driver raised *error*."""
+    if isinstance(error, sqlite3.Error):
+        return _trouble_of_sqlite(error)
+    import psycopg  # an error of psycopg: it is imported already
+
+    state = getattr(error, "sqlstate", None)
+    if state in _CONTENTION:
+        return Trouble.CONTENTION
+    if isinstance(error, psycopg.IntegrityError | psycopg.DataError) or state in _TOO_MUCH:
+        return Trouble.INPUT
+    if isinstance(error, psycopg.ProgrammingError):  # without a state: psycopg itself refuses a value's type
+        return Trouble.INPUT if state is None else Trouble.MISTAKE
+    lost = state is None or state in _SHUT_DOWN
+    return Trouble.LOST if isinstance(error, psycopg.OperationalError) and lost else Trouble.UNAVAILABLE
+
+
+def _trouble_of_sqlite(error: sqlite3.Error) -> Trouble:
+    if isinstance(error, _SQLITE_INPUT):
+        return Trouble.INPUT
+    mistaken = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return Trouble.MISTAKE if mistaken else Trouble.UNAVAILABLE
+
+
+_SQLITE_INPUT = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+_CONTENTION = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock not available
+_TOO_MUCH = ("54000", "54001", "54023")  # of a value: too large for its index, too deep, too many
+_SHUT_DOWN = ("57P01", "57P02", "57P03")  # by the administrator, by a crash, not up yet
+
+
+ODD_VALUES = (UnicodeEncodeError, OverflowError)
+"""What drivers raise, beside errors of their own, for a value that no database keeps."""
+
+
+def told_as_ours(error: Exception, where: str) -> TallybookError:
+    """What a driver, or the way to it, raised while writing, as the error our callers know."""
+    ours: TallybookError
+    if isinstance(error, driver_errors()) and trouble_of(error) is not Trouble.INPUT:
+        ours = LedgerUnavailable(f"the database {where} cannot be written: {_first_line(error)}")
+    else:
+        ours = BadInput(f"the database {where} cannot keep this: {_first_line(error)}")
+    ours.__cause__ = error
+    return ours
+
+
 class Database:
     """A place for tables: a SQLite file or a PostgreSQL database, by URL.
 
@@ -179,22 +237,30 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection with one consistent view. Raises LedgerUnavailable when the database does not answer."""
+        """A connection with one consistent view. Raises LedgerUnavailable when the database does not answer, and
+        BadInput when what it is asked for holds text that no database keeps.
+        """
         try:
             with self.engine.connect() as connection:
-                yield connection
+                # PostgreSQL would look anew for every statement, and sums would differ from what they sum.
+                yield connection if self.sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
+        except (sa.exc.DataError, UnicodeEncodeError) as error:
+            raise BadInput(f"the database {self.shown} holds nothing of that kind: {_first_line(error)}") from error
         except SQLAlchemyError as error:
             raise LedgerUnavailable(f"the database {self.shown} cannot be read: {_first_line(error)}") from error
 
     @contextmanager
     def writing(self, clock: Clock = utc_now) -> Iterator[Tx]:
-        """A transaction on a connection of its own, for the rare write that joins no group commit."""
+        """A transaction on a connection of its own, for the rare write that joins no group commit.
+
+        Raises LedgerUnavailable, and BadInput for what no database keeps.
+        """
         writer = Writer(self, clock)
         try:
             with writer.transaction() as tx:
                 yield tx
-        except driver_errors() as error:
-            raise LedgerUnavailable(f"the database {self.shown} cannot be written: {_first_line(error)}") from error
+        except ODD_VALUES + driver_errors() as error:
+            raise told_as_ours(error, self.shown) from error
         finally:
             writer.close()
 
@@ -207,7 +273,12 @@ class Database:
             return _connect_sqlite(str(self.path))
         import psycopg  # only when PostgreSQL is used
 
-        return psycopg.connect(self.url.set(drivername="postgresql").render_as_string(hide_password=False), **options)
+        url = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(url, **self._patience(), **options)
+
+    def _patience(self) -> dict[str, Any]:
+        """Without a limit a server behind a dead network is waited for until the system gives up, minutes later."""
+        return {} if "connect_timeout" in self.url.query else {"connect_timeout": CONNECT_TIMEOUT_S}
 
     def close(self) -> None:
         with self._lock:
@@ -219,6 +290,7 @@ class Database:
         translate: Mapping[str, str | None] = {SCHEMA: self.schema}
         options: dict[str, Any] = {"execution_options": {"schema_translate_map": translate}}
         if not self.sqlite:
+            options["connect_args"] = self._patience()
             return sa.create_engine(self.url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **options)
         engine = sa.create_engine(self.url, creator=lambda: _connect_sqlite(str(self.path)), **options)
         sa.event.listen(engine, "begin", _begin)

@@ -138,13 +138,16 @@ def read_value(field: Field, value: object) -> Value:
         return _read_money(field.name, value)
     if field.sort is Sort.TIME:
         return _read_time(field.name, value)
-    return _read_text(value)
+    return storable(str(value))
 
 
-def _read_text(value: object) -> str:
-    """Any value as text that every database can keep."""
-    text = str(value).replace("\0", "")
-    return text.encode("utf-8", "replace").decode("utf-8")
+def storable(text: str) -> str:
+    """*text* as every database takes it: NULs dropped, lone surrogates replaced. All else stays as it is."""
+    if "\0" in text:
+        text = text.replace("\0", "")
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _read_count(name: str, value: object) -> int:

@@ -77,6 +77,10 @@ class Outcome:
     input_hash: str | None = None
 
     def __post_init__(self) -> None:
+        if self.score is not None and not 0 <= self.score <= 100:
+            raise BadInput(f"a score is 0 to 100, got {self.score!r}")
+        if self.posts < 0:
+            raise BadInput(f"posts are counted from 0, got {self.posts!r}")
         expected = _REASONS[self.kind]
         if expected is None and self.reason is not None:
             raise BadInput(f"a lead that was {self.kind} has no reason, got {self.reason!r}")

@@ -190,10 +190,11 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What a parent's verdict needs of a child. *ok*: something in it came out well."""
+    """What a parent's verdict needs of a child. *ok*: something in it came out well; *found*: there was work in it."""
 
     status: Status
     ok: bool
+    found: bool = True
 
 
 _WORST_FIRST = (
@@ -225,10 +226,8 @@ def verdict_of_children(children: Iterable[Child], stop: Stop | None = None) -> 
     family = list(children)
     if stop in (Stop.CANCEL, Stop.TIMEOUT):
         return verdict(Tally(), stop)
-    if not family:
-        return Ending(Status.COMPLETED, "no_work")
     if all(child.status is Status.COMPLETED for child in family):
-        return Ending(Status.COMPLETED)
+        return Ending(Status.COMPLETED, None if any(child.found for child in family) else "no_work")
     if any(child.ok for child in family):
         return Ending(Status.COMPLETED_WITH_ERRORS)
     return Ending(min((child.status for child in family), key=_WORST_FIRST.index))

@@ -5,7 +5,12 @@ from dataclasses import astuple, dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Self
 
+from tallybook.domain.errors import BadInput
+
 PICO_PER_USD = 10**12
+MOST_TOKENS = 2**53
+DEAREST_USD = 1_000_000
+"""Of one call, so that the sums of any run stay whole numbers in every database."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,6 +55,13 @@ class Usage:
     cached_tokens: int | None = None
     output_tokens: int | None = None
     cost: Money | None = None
+
+    def __post_init__(self) -> None:
+        for tokens in (self.input_tokens, self.cached_tokens, self.output_tokens):
+            if tokens is not None and not 0 <= tokens <= MOST_TOKENS:
+                raise BadInput(f"the tokens of a call are 0 to {MOST_TOKENS}, got {tokens!r}")
+        if self.cost is not None and not 0 <= self.cost.pico_usd <= DEAREST_USD * PICO_PER_USD:
+            raise BadInput(f"a call costs 0 to {DEAREST_USD} dollars, got {self.cost}")
 
     @property
     def unmeasured(self) -> bool:

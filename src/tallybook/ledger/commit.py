@@ -1,23 +1,30 @@
 """Group commit: one writer per process; what waits together shares a transaction and its fsync."""
 
-import asyncio
+import random
 import threading
-from collections.abc import Callable, Sequence
+import time
+from asyncio import wrap_future
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from tallybook.database import Clock, Database, Tx, Writer, driver_errors
+from tallybook.database import ODD_VALUES, Clock, Database, Trouble, Tx, Writer, driver_errors, told_as_ours, trouble_of
 from tallybook.domain.errors import LedgerUnavailable, TallybookError
 
 T = TypeVar("T")
 MOST_TOGETHER = 256
 CLOSE_S = 30.0
+TRIES = {Trouble.CONTENTION: 8, Trouble.LOST: 3}
+"""How often what failed through no fault of its own is tried."""
+PAUSE_S = 0.02
 
 Work = Callable[[Tx], Any]
-_OF_A_PIECE: tuple[type[Exception], ...] = (TallybookError, ValueError, TypeError, LookupError, ArithmeticError)
-"""What one piece's input can cause; such an error goes to its caller and leaves the writer alive."""
+_OF_A_PIECE: tuple[type[Exception], ...] = (
+    TallybookError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError,
+)  # fmt: skip
+"""What one piece's input, or a mistake in its code, can cause: it goes to its caller and leaves the writer alive."""
 
 
 @dataclass(slots=True)
@@ -27,18 +34,49 @@ class _Item:
     result: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a group was rolled back, and the place in it of the piece that was running; its length at the commit."""
+
+    error: Exception
+    at: int
+
+    @property
+    def trouble(self) -> Trouble:
+        return trouble_of(self.error) if isinstance(self.error, driver_errors()) else Trouble.INPUT
+
+    def tries(self, group: Sequence[_Item]) -> int:
+        """How often *group* is tried as it is. Contention is for the single piece to sit out; and what may have been
+        committed before the connection was lost is for its caller to judge.
+        """
+        if self.trouble is Trouble.LOST and self.at == len(group):
+            return 1
+        if self.trouble is Trouble.CONTENTION and len(group) > 1:
+            return 1
+        return TRIES.get(self.trouble, 1)
+
+    def parts(self, group: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+        """The pieces of *group* as they are to be tried next, in order."""
+        if self.trouble is Trouble.CONTENTION or self.at == len(group):
+            yield from ([each] for each in group)
+            return
+        yield from filter(None, (group[: self.at], group[self.at : self.at + 1], group[self.at + 1 :]))
+
+
 class GroupCommit:
     """Runs pieces of work, each on the open transaction, and answers once they are durable.
 
-    A piece must be safe to run twice: when one of a group fails, the group is rolled back and each runs alone.
+    A piece must be safe to run twice: when one of a group fails, the group is rolled back, and all but the one that
+    failed are run again.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._writer = Writer(database, clock)
-        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
+        self._clock = clock
         self._lock = threading.Lock()
+        self._queue: SimpleQueue[_Item | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._last_thread: threading.Thread | None = None
         self._dead: BaseException | None = None
 
     def submit(self, work: Callable[[Tx], T]) -> "Future[T]":
@@ -51,12 +89,12 @@ class GroupCommit:
         return item.future
 
     def do(self, work: Callable[[Tx], T]) -> T:
-        """Run *work*, wait until it is durable. Raises what it raised, or LedgerUnavailable."""
+        """Run *work*, wait until it is durable. Raises what it raised, BadInput or LedgerUnavailable."""
         return self.submit(work).result()
 
     async def wait(self, work: Callable[[Tx], T]) -> T:
-        """`do` for a coroutine."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(work)))
+        """`do` for a coroutine. Canceling it does not take the work back."""
+        return await wrap_future(self.submit(work))
 
     def close(self) -> None:
         """Commit what was submitted and end the writer. The next submit starts another."""
@@ -71,62 +109,47 @@ class GroupCommit:
         if self._dead is not None:
             raise LedgerUnavailable(f"the ledger's writer has died: {self._dead!r}; start the process again")
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="tallybook-writer", daemon=True)
+            self._queue = SimpleQueue()
+            self._thread = threading.Thread(
+                target=self._run, args=(self._queue, self._last_thread), name="tallybook-writer", daemon=True
+            )
+            self._last_thread = self._thread
             self._thread.start()
 
-    def _run(self) -> None:
+    def _run(self, queue: "SimpleQueue[_Item | None]", predecessor: threading.Thread | None) -> None:
+        if predecessor is not None:
+            predecessor.join()  # what was submitted before it was closed is committed first
+        writer = Writer(self._database, self._clock)
         group: list[_Item] = []
         try:
-            while group := self._next_group():
-                self._commit(group)
+            while group := _next_group(queue):
+                self._commit(writer, group)
         except BaseException as error:
-            self._die(error, group)
+            self._die(error, queue, group)
             raise
         finally:
-            self._writer.close()
+            writer.close()
 
-    def _next_group(self) -> list[_Item]:
-        """Everything that waits, at least one; empty when the writer is to end."""
-        first = self._queue.get()
-        if first is None:
-            return []
-        group = [first]
-        while len(group) < MOST_TOGETHER:
-            try:
-                item = self._queue.get_nowait()
-            except Empty:
-                break
-            if item is None:
-                self._queue.put(None)
-                break
-            group.append(item)
-        return group
-
-    def _commit(self, group: Sequence[_Item]) -> None:
-        try:
-            self._run_together(group)
-        except _OF_A_PIECE + driver_errors() as error:
-            if len(group) == 1:
-                group[0].future.set_exception(_told(error, self._database.shown))
-                return
+    def _commit(self, writer: Writer, group: Sequence[_Item]) -> None:
+        """Together; when one piece fails, what stood before it, then it alone, then what stood behind it."""
+        failure = _try(writer, group)
+        if failure is None:
             for item in group:
-                self._commit([item])
-            return
-        for item in group:
-            item.future.set_result(item.result)
-
-    def _run_together(self, group: Sequence[_Item]) -> None:
-        with self._writer.transaction() as tx:
+                item.future.set_result(item.result)
+        elif len(group) == 1 or failure.trouble in (Trouble.LOST, Trouble.UNAVAILABLE):
             for item in group:
-                item.result = item.work(tx)
+                item.future.set_exception(_told(failure.error, self._database.shown))
+        else:
+            for part in failure.parts(group):
+                self._commit(writer, part)
 
-    def _die(self, error: BaseException, group: Sequence[_Item]) -> None:
+    def _die(self, error: BaseException, queue: "SimpleQueue[_Item | None]", group: Sequence[_Item]) -> None:
         """Nobody may wait for a writer that is gone."""
         with self._lock:
             self._dead = error
             waiting = list(group)
-            while not self._queue.empty():
-                item = self._queue.get()
+            while not queue.empty():
+                item = queue.get()
                 if item is not None:
                     waiting.append(item)
         for item in waiting:
@@ -134,10 +157,49 @@ class GroupCommit:
                 item.future.set_exception(LedgerUnavailable(f"the ledger's writer has died: {error!r}"))
 
 
+def _next_group(queue: "SimpleQueue[_Item | None]") -> list[_Item]:
+    """Everything that waits, at least one; empty when the writer is to end."""
+    first = queue.get()
+    if first is None:
+        return []
+    group = [first]
+    while len(group) < MOST_TOGETHER:
+        try:
+            item = queue.get_nowait()
+        except Empty:
+            break
+        if item is None:
+            queue.put(None)  # seen again, as the first; nothing is put behind it
+            break
+        group.append(item)
+    return group
+
+
+def _try(writer: Writer, group: Sequence[_Item]) -> _Failure | None:
+    """Run the group in one transaction; again where that may help."""
+    tries = 1
+    failure = _run_together(writer, group)
+    while failure is not None and tries < failure.tries(group):
+        time.sleep(PAUSE_S * tries * random.uniform(0.5, 1.5))
+        tries += 1
+        failure = _run_together(writer, group)
+    return failure
+
+
+def _run_together(writer: Writer, group: Sequence[_Item]) -> _Failure | None:
+    at = 0
+    try:
+        with writer.transaction() as tx:
+            for item in group:
+                item.result = item.work(tx)
+                at += 1
+    except _OF_A_PIECE + driver_errors() as error:
+        return _Failure(error, at)
+    return None
+
+
 def _told(error: Exception, where: str) -> Exception:
-    if isinstance(error, _OF_A_PIECE):
-        return error
-    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    told = LedgerUnavailable(f"the ledger {where} cannot be written: {text}")
-    told.__cause__ = error
-    return told
+    """What the waiter gets. Each waiter its own: an exception that is raised in two threads mixes their tracebacks."""
+    if isinstance(error, ODD_VALUES + driver_errors()):
+        return told_as_ours(error, where)
+    return error

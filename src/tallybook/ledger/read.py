@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from tallybook.database import Database, read_stamp
 from tallybook.domain import runid
 from tallybook.domain.errors import NotFound
+from tallybook.domain.fields import storable
 from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.run import (
     Basis,
@@ -71,6 +72,8 @@ class Told:
 
 def find_run(database: Database, text: str) -> str:
     """The run that *text* (a run id, a display form or a client-run label) means. Raises InvalidRunId, NotFound."""
+    if storable(str(text)) != text:
+        runid.RunId.parse(text)  # refuses it; no database is to be asked for what it could not keep
     with database.reading() as connection:
         for statement in (
             sa.select(runs.c.run_id).where(runs.c.run_id == text),

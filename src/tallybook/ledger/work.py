@@ -81,7 +81,7 @@ def past(
     statement = (
         sa.select(outcomes.c.lead_id, outcomes.c.kind, outcomes.c.input_hash, outcomes.c.rubric_version)
         .where(outcomes.c.client_id == client_id, outcomes.c.operation == operation)
-        .where(outcomes.c.lead_id.between(first, last))
+        .where(outcomes.c.lead_id >= first, outcomes.c.lead_id <= last)
         .order_by(outcomes.c.lead_id, outcomes.c.at, outcomes.c.run_id)
     )
     found: dict[LeadId, Past] = {}

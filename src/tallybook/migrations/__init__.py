@@ -71,6 +71,7 @@ def downgrade(database: Database, to: str) -> None:
 
 def _run(database: Database, command: "Callable[[Config], None]") -> None:
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_versions().parent).replace("%", "%%"))
@@ -78,12 +79,16 @@ def _run(database: Database, command: "Callable[[Config], None]") -> None:
     try:
         with database.engine.connect().execution_options(immediate=True) as connection:
             if not database.sqlite:
+                connection.detach()  # from the pool: the lock is let go when the connection is closed
                 _begin_alone(connection)
             config.attributes["connection"] = connection
             command(config)
             connection.commit()
+    except CommandError as error:
+        raise SchemaMismatch(f"the database {database.shown} cannot be changed: {error}") from error
     except SQLAlchemyError as error:
-        raise LedgerUnavailable(f"the database {database.shown} cannot be changed: {error}") from error
+        text = str(error).partition("\n")[0]
+        raise LedgerUnavailable(f"the database {database.shown} cannot be changed: {text}") from error
 
 
 def _begin_alone(connection: sa.Connection) -> None:

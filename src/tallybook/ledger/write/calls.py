@@ -1,18 +1,21 @@
 """A row for every paid call: written before it is made, settled after. Never merged, never deleted (F07)."""
 
-from dataclasses import dataclass
+import operator
+from dataclasses import astuple, dataclass
 
-from tallybook.database import Tx
+from tallybook.database import Row, Tx
+from tallybook.domain.fields import storable
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Money, Tally, Usage
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.tables import TALLY
-from tallybook.ledger.write.endings import OF_OPERATION
+from tallybook.ledger.write.endings import OF_OPERATION, lock_operation
 
 LOST = "lost"
 """The result of a call nobody answered for: its process died. Maybe billed."""
 
 _GROW = ", ".join(f"{name} = {name} + ?" for name in TALLY)
+_NOTHING = Tally()
 _USAGE = "input_tokens, cached_tokens, output_tokens, cost_pico_usd"
 
 
@@ -41,22 +44,31 @@ def settle_call(tx: Tx, call_id: str, result: str, usage: Usage) -> bool:
 
     A call booked as lost whose process lived after all is settled with what it really used.
     """
-    row = tx.row(
-        f"SELECT run_id, client_id, operation, result, {_USAGE} FROM @calls WHERE call_id = ? @lock", (call_id,)
-    )
-    if row is None or row[3] not in (None, LOST):
+    row = _row_of(tx, call_id)
+    if row is None:
         return False
     key = OperationKey(row[0], row[1], OperationName(row[2]))
+    if not tx.sqlite:
+        lock_operation(tx, key)  # before the call's row, as whoever ends the operation run does
+        row = _row_of(tx, call_id) or row
+    if row[3] not in (None, LOST):
+        return False
     tx.execute(
         "UPDATE @calls SET ended_at = ?, result = ?, input_tokens = ?, cached_tokens = ?, output_tokens = ?,"
         " cost_pico_usd = ? WHERE call_id = ?",
-        (tx.stamp, result, *_columns_of(usage), call_id),
+        (tx.stamp, storable(result), *_columns_of(usage), call_id),
     )
-    added = Tally.of_call(usage)
-    if row[3] == LOST:
-        added += Tally(calls=-1, unmeasured=-1)
-    _grow(tx, key, added)
+    before = Tally() if row[3] is None else Tally.of_call(_usage_of(row[4:]))
+    _grow(tx, key, Tally.of_call(usage), before)
     return True
+
+
+def _row_of(tx: Tx, call_id: str) -> Row | None:
+    return tx.row(f"SELECT run_id, client_id, operation, result, {_USAGE} FROM @calls WHERE call_id = ?", (call_id,))
+
+
+def _usage_of(row: Row) -> Usage:
+    return Usage(row[0], row[1], row[2], None if row[3] is None else Money(row[3]))
 
 
 def record_call(tx: Tx, call: Call, result: str, usage: Usage) -> bool:
@@ -80,11 +92,11 @@ def _columns_of(usage: Usage) -> tuple[int | None, ...]:
 
 
 def _pico(cost: Money | None) -> int | None:
-    return cost.pico_usd if cost else None
+    return cost.pico_usd if cost is not None else None
 
 
-def _grow(tx: Tx, key: OperationKey, added: Tally) -> None:
-    figures = [getattr(added, name) for name in TALLY]
+def _grow(tx: Tx, key: OperationKey, added: Tally, instead_of: Tally = _NOTHING) -> None:
+    figures = map(operator.sub, astuple(added), astuple(instead_of))
     tx.execute(
         f"UPDATE @operation_runs SET {_GROW}, basis = 'exact', version = version + 1 WHERE {OF_OPERATION}",
         (*figures, *key),

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 
 from tallybook.database import Tx
-from tallybook.domain.run import Ending, Status
+from tallybook.domain.fields import storable
+from tallybook.domain.run import Ending, Status, Stop
 from tallybook.ledger.keys import ClientKey
-from tallybook.ledger.write import events
-from tallybook.ledger.write.endings import OF_CLIENT, finish_run
+from tallybook.ledger.write import events, stops
+from tallybook.ledger.write.endings import OF_CLIENT, finish_run, lock_run
 
 _NOBODY_AHEAD = (
     "NOT EXISTS (SELECT 1 FROM @client_runs o JOIN @runs p ON p.run_id = o.run_id WHERE o.client_id = c.client_id"
     " AND p.planned = 1 AND o.status IN ('queued', 'running', 'paused') AND o.run_id <> c.run_id"
-    " AND (p.created_at < r.created_at OR (p.created_at = r.created_at AND p.run_id < r.run_id)))"
+    " AND (o.status = 'running' OR p.created_at < r.created_at"
+    " OR (p.created_at = r.created_at AND p.run_id < r.run_id)))"
 )
 
 
@@ -72,7 +74,12 @@ def _select(tx: Tx, run_id: str, which: str, most: int) -> list[Ticket]:
 
 
 def hand_back(tx: Tx, key: ClientKey) -> None:
-    """A worker that shuts down puts its client run back in the queue for another."""
+    """A worker that shuts down puts its client run back in the queue for another, unless its run was told to stop."""
+    lock_run(tx, key.run_id)
+    row = tx.row("SELECT stop, blocked_reason FROM @runs WHERE run_id = ? AND stop IS NOT NULL", (key.run_id,))
+    if row is not None:
+        stops.stop_client(tx, key, Stop(row[0]), row[1] or "")
+        return
     tx.execute(
         "UPDATE @client_runs SET status = 'queued', turn = turn + 1, enqueued = 0, worker = NULL, version = version + 1"
         f" WHERE {OF_CLIENT} AND status = 'running'",
@@ -83,6 +90,7 @@ def hand_back(tx: Tx, key: ClientKey) -> None:
 def fail_plan(tx: Tx, run_id: str, why: str) -> None:
     """The client list of a run could not be read: it ends before it began."""
     if tx.row("SELECT 1 FROM @runs WHERE run_id = ? AND status = 'queued' @lock", (run_id,)):
+        why = storable(why)
         tx.execute("UPDATE @runs SET error = ? WHERE run_id = ?", (why, run_id))
         events.append(tx, "error", why, run_id=run_id)
         finish_run(tx, run_id, Ending(Status.FAILED, "clients_unreadable"))

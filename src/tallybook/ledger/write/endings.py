@@ -1,6 +1,7 @@
 """How operation runs, client runs and runs end: derived from what lies below; nobody types a status in (F36)."""
 
 from tallybook.database import Tx
+from tallybook.domain.fields import storable
 from tallybook.domain.run import Child, Ending, OperationName, Origin, Status, Stop, verdict, verdict_of_children
 from tallybook.domain.tally import Tally
 from tallybook.ledger.keys import ClientKey, OperationKey
@@ -10,6 +11,20 @@ from tallybook.ledger.write import events
 OF_OPERATION = "run_id = ? AND client_id = ? AND operation = ?"
 OF_CLIENT = "run_id = ? AND client_id = ?"
 TALLY_COLUMNS = ", ".join(TALLY)
+LATE = "late"
+"""The finish_reason of what was reported after its parent had ended."""
+
+
+def lock_run(tx: Tx, run_id: str) -> None:
+    """Rows are locked from above: run, client run, operation run, what lies below. So nobody waits in a circle."""
+    if not tx.sqlite:
+        tx.row("SELECT 1 FROM @runs WHERE run_id = ? @lock", (run_id,))
+
+
+def lock_operation(tx: Tx, key: OperationKey) -> None:
+    """Whoever ends an operation run and whoever adds to it go one after the other."""
+    if not tx.sqlite:
+        tx.row(f"SELECT 1 FROM @operation_runs WHERE {OF_OPERATION} @lock", key)
 
 
 def close_operation(
@@ -28,12 +43,24 @@ def close_operation(
     if row is None or Status(row[0]).terminal:
         return
     _settle_lost_calls(tx, key)
+    if stop is None and not errors:
+        errors = _unsaved(tx, key)
     ending = verdict(tally_of_operation(tx, key), stop, errors)
     tx.execute(
         "UPDATE @operation_runs SET status = ?, finish_reason = ?, ended_at = ?, errors = errors + ?,"
         f" version = version + 1 WHERE {OF_OPERATION}",
         (ending.status, finish_reason or ending.finish_reason, tx.stamp, errors, *key),
     )
+
+
+def _unsaved(tx: Tx, key: OperationKey) -> int:
+    """1 if saving has finally failed for some outcome: such an operation run has not simply completed (rule 2)."""
+    row = tx.row(f"SELECT COUNT(*) FROM @outcomes WHERE {OF_OPERATION} AND saved_at IS NULL", key)
+    if row is None or not row[0]:
+        return 0
+    text = f"{row[0]} outcomes of {key.operation} could not be saved; the client's next run saves them"
+    events.append(tx, "unsaved", text, run_id=key.run_id, client_id=key.client_id)
+    return 1
 
 
 def tally_of_operation(tx: Tx, key: OperationKey) -> Tally:
@@ -68,6 +95,7 @@ def open_operations(tx: Tx, key: ClientKey) -> list[OperationKey]:
 
 def close_client(tx: Tx, key: ClientKey, *, stop: Stop | None = None, error: str | None = None) -> None:
     """End a client run whose operation runs have all ended, and the run with its last client run (F01)."""
+    lock_run(tx, key.run_id)
     row = tx.row(f"SELECT status FROM @client_runs WHERE {OF_CLIENT} @lock", key)
     if row is None or Status(row[0]).terminal or _has_open_operation(tx, key):
         return
@@ -79,6 +107,7 @@ def close_client(tx: Tx, key: ClientKey, *, stop: Stop | None = None, error: str
 
 def finish_client(tx: Tx, key: ClientKey, ending: Ending, *, error: str | None = None) -> None:
     """Write the ending of a client run, then see whether the run has ended with it."""
+    error = None if error is None else storable(error)
     tx.execute(
         "UPDATE @client_runs SET status = ?, finish_reason = ?, ended_at = ?, blocked_reason = NULL, worker = NULL,"
         f" error = COALESCE(?, error), errors = errors + ?, version = version + 1 WHERE {OF_CLIENT}",
@@ -99,8 +128,8 @@ def _has_open_operation(tx: Tx, key: ClientKey) -> bool:
 
 
 def _operations_as_children(tx: Tx, key: ClientKey) -> list[Child]:
-    rows = tx.rows(f"SELECT status, scored + harvested FROM @operation_runs WHERE {OF_CLIENT}", key)
-    return [Child(Status(status), ok=good > 0) for status, good in rows]
+    rows = tx.rows(f"SELECT status, scored + harvested, found FROM @operation_runs WHERE {OF_CLIENT}", key)
+    return [Child(Status(status), ok=good > 0, found=found > 0) for status, good, found in rows]
 
 
 def close_run_if_done(tx: Tx, run_id: str) -> None:
@@ -142,12 +171,15 @@ def worse(derived: Status, claimed: Status) -> bool:
 
 def _clients_as_children(tx: Tx, run_id: str) -> list[Child]:
     rows = tx.rows(
-        "SELECT c.status, c.origin, SUM(CASE WHEN o.basis = 'exact' THEN o.scored + o.harvested END)"
+        "SELECT c.status, c.origin, SUM(CASE WHEN o.basis = 'exact' THEN o.scored + o.harvested END), SUM(o.found)"
         " FROM @client_runs c LEFT JOIN @operation_runs o ON o.run_id = c.run_id AND o.client_id = c.client_id"
         " WHERE c.run_id = ? GROUP BY c.client_id, c.status, c.origin",
         (run_id,),
     )
-    return [Child(Status(status), ok=_came_out_well(status, origin, good)) for status, origin, good in rows]
+    return [
+        Child(Status(status), ok=_came_out_well(status, origin, good), found=bool(found) or origin != Origin.PLANNED)
+        for status, origin, good, found in rows
+    ]
 
 
 def _came_out_well(status: str, origin: str, good: int | None) -> bool:
@@ -167,8 +199,10 @@ def finish_run(tx: Tx, run_id: str, ending: Ending) -> None:
 
 
 def pause_run(tx: Tx, run_id: str) -> None:
+    """A run that waits says for what: for what it was told, or for what a client run of it waits."""
     tx.execute(
-        "UPDATE @runs SET status = 'paused', paused_at = ?, version = version + 1 WHERE run_id = ?"
-        " AND status <> 'paused'",
-        (tx.stamp, run_id),
+        "UPDATE @runs SET status = 'paused', paused_at = ?, version = version + 1, blocked_reason ="
+        " COALESCE(blocked_reason, (SELECT MIN(blocked_reason) FROM @client_runs WHERE run_id = ?"
+        " AND status = 'paused')) WHERE run_id = ? AND status <> 'paused'",
+        (tx.stamp, run_id, run_id),
     )

@@ -4,6 +4,7 @@ import hashlib
 import re
 
 from tallybook.database import Tx
+from tallybook.domain.fields import storable
 from tallybook.ledger.tables import SCOPE_OF_RUN
 
 
@@ -15,13 +16,15 @@ def append(
     run_id: str | None = None,
     client_id: str = SCOPE_OF_RUN,
     once_key: str | None = None,
-) -> None:
-    """Note that something happened. A second event with the same *once_key* is not written."""
-    tx.execute(
+) -> bool:
+    """Note that something happened. A second event with the same *once_key* is not written: False."""
+    text = storable(text)
+    new = tx.execute(
         "INSERT INTO @events (run_id, client_id, at, kind, text, fingerprint, once_key) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (once_key) DO NOTHING",
         (run_id, client_id, tx.stamp, kind, text, fingerprint(kind, text), once_key),
     )
+    return bool(new)
 
 
 def fingerprint(kind: str, text: str) -> str:

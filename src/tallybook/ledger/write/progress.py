@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from tallybook.database import Row, Tx
 from tallybook.domain.errors import NotFound
+from tallybook.domain.fields import storable
 from tallybook.domain.outcome import Kind, LeadId, Outcome, Versions, read_reason
 from tallybook.domain.ports import Candidate
 from tallybook.domain.run import Basis, Status, Stop
 from tallybook.ledger.keys import ClientKey, OperationKey
-from tallybook.ledger.write import events
-from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION
+from tallybook.ledger.write import endings, events
+from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION, lock_operation, lock_run
 
 _OUTCOME_COLUMNS = (
     "run_id, client_id, operation, lead_id, kind, reason, detail, score, breakdown, assessment, best_post, posts,"
@@ -41,7 +42,9 @@ class Begun:
 
 
 def begin_client(tx: Tx, key: ClientKey, worker: str) -> Begun:
-    """A worker takes up a client run, for the first time or again after its predecessor died."""
+    """A worker takes up a client run, for the first time or again after its predecessor died (F14)."""
+    lock_run(tx, key.run_id)
+    tx.serialize(f"client {key.client_id}")
     row = tx.row(
         "SELECT c.status, c.worked_ms, r.stop, r.blocked_reason, r.created_at FROM @client_runs c"
         " JOIN @runs r ON r.run_id = c.run_id WHERE c.run_id = ? AND c.client_id = ?",
@@ -65,11 +68,15 @@ def begin_client(tx: Tx, key: ClientKey, worker: str) -> Begun:
 
 
 def _ahead_of(tx: Tx, key: ClientKey, created_at: str) -> str | None:
+    """The run that has the client: one that was started earlier, or one that works on it already because the earlier
+    one had not read its client list yet.
+    """
     row = tx.row(
         "SELECT r.run_id FROM @client_runs c JOIN @runs r ON r.run_id = c.run_id WHERE c.client_id = ?"
-        " AND r.planned = 1 AND c.status IN ('queued', 'running', 'paused')"
-        " AND (r.created_at < ? OR (r.created_at = ? AND r.run_id < ?)) ORDER BY r.created_at LIMIT 1",
-        (key.client_id, created_at, created_at, key.run_id),
+        " AND r.planned = 1 AND c.status IN ('queued', 'running', 'paused') AND r.run_id <> ?"
+        " AND (c.status = 'running' OR r.created_at < ? OR (r.created_at = ? AND r.run_id < ?))"
+        " ORDER BY r.created_at LIMIT 1",
+        (key.client_id, key.run_id, created_at, created_at, key.run_id),
     )
     return str(row[0]) if row else None
 
@@ -88,12 +95,22 @@ def book_work(tx: Tx, key: ClientKey, worked_ms: int) -> None:
 
 
 def open_operation(tx: Tx, key: OperationKey, basis: Basis = Basis.EXACT) -> Status:
-    """The operation run, made if it is new: `queued` until its worklist is frozen whole."""
+    """The operation run, made if it is new: `queued` until its worklist is frozen whole. One that is opened after its
+    client run has ended is born as that ended, for terminal never goes back. Raises NotFound.
+    """
+    row = tx.row(f"SELECT status FROM @client_runs WHERE {OF_CLIENT} @lock", key[:2])
+    if row is None:
+        raise NotFound(f"run {key.run_id} has no client {key.client_id!r}", run_id=key.run_id, client_id=key.client_id)
+    of_client = Status(row[0])
+    late = of_client.terminal
     tx.execute(
-        "INSERT INTO @operation_runs (run_id, client_id, operation, status, started_at, basis)"
-        " VALUES (?, ?, ?, 'queued', ?, ?) ON CONFLICT DO NOTHING",
-        (*key, tx.stamp, basis),
-    )
+        "INSERT INTO @operation_runs (run_id, client_id, operation, status, finish_reason, started_at, ended_at, basis)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            *key, of_client if late else Status.QUEUED, endings.LATE if late else None, tx.stamp,
+            tx.stamp if late else None, basis,
+        ),
+    )  # fmt: skip
     row = tx.row(f"SELECT status FROM @operation_runs WHERE {OF_OPERATION}", key)
     return Status(row[0]) if row else Status.QUEUED
 
@@ -101,8 +118,12 @@ def open_operation(tx: Tx, key: OperationKey, basis: Basis = Basis.EXACT) -> Sta
 def freeze(tx: Tx, key: OperationKey, due: Sequence[Candidate], given_up: Sequence[Outcome], *, whole: bool) -> None:
     """Add *due* to the worklist; *given_up* are outcomes of those among them that are not tried again.
 
-    *whole*: these were the last; the operation run is `running` from here on. Repeating a part changes nothing.
+    *whole*: these were the last; the operation run is `running` from here on, and nothing is added any more. Repeating
+    a part changes nothing.
     """
+    lock_operation(tx, key)
+    if not tx.row(f"SELECT 1 FROM @operation_runs WHERE {OF_OPERATION} AND status = 'queued'", key):
+        return
     found = add_to_worklist(tx, key, due)
     tx.execute(
         f"UPDATE @operation_runs SET found = found + ?, status = ?, version = version + 1 WHERE {OF_OPERATION}",
@@ -142,9 +163,10 @@ def record(tx: Tx, key: OperationKey, results: Sequence[Outcome], *, saved: bool
     if row is None:
         raise NotFound(f"run {key.run_id} has no {key.operation} for {key.client_id}", run_id=key.run_id)
     late = Status(row[0]).terminal
-    rows = {each.lead_id: _row_of(key, each, late, tx.stamp, saved) for each in results}
-    new = _insert_outcomes(tx, rows)
-    _grow_tally(tx, key, [each for each in results if each.lead_id in new])
+    first = {each.lead_id: each for each in reversed(results)}
+    at = tx.stamp
+    new = _insert_outcomes(tx, {lead_id: _row_of(key, each, late, at, saved) for lead_id, each in first.items()})
+    _grow_tally(tx, key, [first[lead_id] for lead_id in new])
     if late:
         _note_too_late(tx, key, [each for each in results if each.lead_id not in new])
     return new
@@ -153,15 +175,22 @@ def record(tx: Tx, key: OperationKey, results: Sequence[Outcome], *, saved: bool
 def _row_of(key: OperationKey, outcome: Outcome, late: bool, at: str, saved: bool) -> Row:
     versions = outcome.versions
     return (
-        *key, outcome.lead_id, outcome.kind, outcome.reason, outcome.detail, outcome.score,
-        _json(outcome.breakdown), outcome.assessment, _json(outcome.best_post), outcome.posts, outcome.excluded_by,
-        int(outcome.flagged), versions.rubric, versions.prompt, versions.formula, versions.model, outcome.input_hash,
-        int(late), at, at if saved else None,
+        *key, outcome.lead_id, outcome.kind, outcome.reason, _text(outcome.detail), outcome.score,
+        _json(outcome.breakdown), _text(outcome.assessment), _json(outcome.best_post), outcome.posts,
+        outcome.excluded_by, int(outcome.flagged), versions.rubric, versions.prompt, versions.formula, versions.model,
+        outcome.input_hash, int(late), at, at if saved else None,
     )  # fmt: skip
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _text(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
 def _json(data: Mapping[str, object] | None) -> str | None:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")) if data is not None else None
+    return None if data is None else storable(_encode(data))
 
 
 def _insert_outcomes(tx: Tx, rows: Mapping[LeadId, Row]) -> frozenset[LeadId]:
@@ -195,6 +224,8 @@ def _note_too_late(tx: Tx, key: OperationKey, refused: Sequence[Outcome]) -> Non
 
 def mark_saved(tx: Tx, key: OperationKey, lead_ids: Sequence[LeadId]) -> None:
     """The store has these outcomes now."""
+    if not lead_ids:
+        return
     marks = ", ".join("?" * len(lead_ids))
     tx.execute(
         f"UPDATE @outcomes SET saved_at = ? WHERE {OF_OPERATION} AND lead_id IN ({marks}) AND saved_at IS NULL",

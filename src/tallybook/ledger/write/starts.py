@@ -8,11 +8,14 @@ from datetime import UTC, timedelta, tzinfo
 from tallybook.database import Tx, read_stamp, stamp
 from tallybook.domain import runid
 from tallybook.domain.client import Client, ClientId
-from tallybook.domain.errors import Busy, KeyReused, RunIdsExhausted
+from tallybook.domain.errors import BadInput, Busy, KeyReused, RunIdsExhausted
+from tallybook.domain.fields import storable
 from tallybook.domain.run import JobType, OperationName, Origin, Status, Trigger
 from tallybook.ledger.write import endings, events
 
 LONGEST_AHEAD_S = 60
+MOST_A_DAY = 999
+LONGEST_KEY = 200
 KEY_KEPT = timedelta(days=90)
 
 
@@ -29,10 +32,11 @@ class Request:
     trigger: Trigger = Trigger.MANUAL
 
     def as_json(self) -> dict[str, object]:
+        """As the ledger keeps it: the same for requests that ask for the same."""
         return {
-            "operations": list(self.operations),
+            "operations": [each for each in OperationName if each in self.operations],
             "stream": self.stream,
-            "clients": sorted(self.clients),
+            "clients": sorted(set(self.clients)),
             "limit": self.limit,
             "trigger": self.trigger.value,
         }
@@ -80,7 +84,7 @@ class Started:
 
 def reserve_run_id(tx: Tx, style: RunIdStyle) -> str:
     """The only mint (F06). Raises RunIdsExhausted when the next free second is over a minute ahead."""
-    tx.serialize("run_ids")
+    tx.serialize("start")
     return _reserve_number(tx, style) if style.structured else _reserve_second(tx, style.zone)
 
 
@@ -98,12 +102,12 @@ def _reserve_second(tx: Tx, zone: tzinfo) -> str:
 def _reserve_number(tx: Tx, style: RunIdStyle) -> str:
     day = tx.now.astimezone(style.zone)
     last = tx.row("SELECT MAX(number) FROM @run_ids WHERE day = ?", (f"{day:%y%m%d}",))
-    number = (last[0] or 0) if last else 0
-    while True:
-        number += 1
+    taken = (last[0] or 0) if last else 0
+    for number in range(taken + 1, MOST_A_DAY + 1):
         run_id = runid.structured_id(day, number)
         if _reserve(tx, run_id, day=f"{day:%y%m%d}", number=number):
             return run_id
+    raise RunIdsExhausted(f"all {MOST_A_DAY} structured run ids of {day:%Y-%m-%d} are taken; use the timestamp form")
 
 
 def _reserve(tx: Tx, run_id: str, *, day: str | None = None, number: int | None = None) -> bool:
@@ -128,6 +132,10 @@ class Start:
     style: RunIdStyle = RunIdStyle()
     issue: str | None = None
 
+    def __post_init__(self) -> None:
+        if self.key is not None and not (0 < len(self.key) <= LONGEST_KEY and self.key.isprintable()):
+            raise BadInput(f"an idempotency key is 1 to {LONGEST_KEY} printable characters, got {self.key[:60]!r}")
+
 
 def start(tx: Tx, asked: Start) -> Started:
     """Known key, busy, or a new run: decided in one transaction (F13, F14). Raises KeyReused, Busy, RunIdsExhausted."""
@@ -139,7 +147,8 @@ def start(tx: Tx, asked: Start) -> Started:
         _refuse_if_busy(tx, asked.request)
     run_id = reserve_run_id(tx, asked.style)
     _insert_run(tx, run_id, asked)
-    events.append(tx, "started", f"Started by {asked.caller.name}", run_id=run_id)
+    trigger = asked.request.trigger
+    events.append(tx, "started", f"Started by {asked.caller.name} ({trigger})", run_id=run_id)
     return Started(run_id)
 
 
@@ -171,7 +180,7 @@ def _insert_run(tx: Tx, run_id: str, asked: Start) -> None:
         " idempotency_key, request, requested_by, planned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         (
             run_id,
-            runid.display(run_id, stream=request.stream, client=one_client, issue=asked.issue),
+            storable(runid.display(run_id, stream=request.stream, client=one_client, issue=asked.issue)),
             JobType.of(request.operations),
             request.stream,
             request.trigger,
@@ -181,21 +190,21 @@ def _insert_run(tx: Tx, run_id: str, asked: Start) -> None:
             asked.caller.scope,
             asked.key,
             json.dumps(request.as_json()),
-            asked.caller.name,
+            storable(asked.caller.name),
         ),
     )
 
 
 def _refuse_if_busy(tx: Tx, request: Request) -> None:
     open_runs = tx.rows(
-        "SELECT run_id, request, requested_by, created_at, status, started_at FROM @runs"
+        "SELECT run_id, request, requested_by, created_at, status, started_at, triggered_by FROM @runs"
         " WHERE planned = 1 AND status IN ('queued', 'running', 'paused') ORDER BY run_id"
     )
-    for run_id, other, by, created_at, status, started_at in open_runs:
+    for run_id, other, by, created_at, status, started_at, trigger in open_runs:
         planned = _planned_clients(tx, run_id) if started_at else None
         if _overlap(request, Request.of_json(json.loads(other)), planned):
             raise Busy(
-                f"run {run_id} ({status}) works on this already, started by {by} at {_told(created_at)};"
+                f"run {run_id} ({status}) works on this already, started by {by} ({trigger}) at {_told(created_at)};"
                 " wait for it, or queue behind it with --new",
                 run_id=run_id,
             )
@@ -234,9 +243,10 @@ def plan(tx: Tx, run_id: str, clients: Sequence[Client]) -> None:
     tx.many(
         "INSERT INTO @client_runs (run_id, client_id, label, client_name, status, origin, position)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        [
-            (run_id, each.client_id, runid.label(run_id, each.client_id), each.name, status, Origin.PLANNED, position)
-            for position, each in enumerate(clients)
-        ],
+        [(*_named(run_id, each), status, Origin.PLANNED, position) for position, each in enumerate(clients)],
     )
     endings.close_run_if_done(tx, run_id)
+
+
+def _named(run_id: str, client: Client) -> tuple[str, ...]:
+    return run_id, client.client_id, runid.label(run_id, client.client_id), storable(client.name)

@@ -2,6 +2,7 @@
 
 from tallybook.database import Tx
 from tallybook.domain.errors import Conflict, NotFound, Terminal
+from tallybook.domain.fields import storable
 from tallybook.domain.run import Ending, Status, Stop, verdict
 from tallybook.domain.tally import Tally
 from tallybook.ledger.keys import ClientKey
@@ -14,6 +15,7 @@ from tallybook.ledger.write.endings import (
     close_run_if_done,
     finish_client,
     finish_run,
+    lock_run,
     open_operations,
     pause_run,
 )
@@ -25,9 +27,11 @@ _SAID = {Stop.PAUSE: "Pause", Stop.CANCEL: "Cancel", Stop.TIMEOUT: "Timeout"}
 def stop_run(tx: Tx, run_id: str, stop: Stop, blocked_reason: str) -> None:
     """Tell a run to stop. What nobody works on stops at once; the rest when its workers have let go of it.
 
-    Raises NotFound, and Terminal when the run has ended.
+    Raises NotFound, Terminal when the run has ended, and Conflict when another program drives it.
     """
     status, told = _open_run(tx, run_id)
+    _refuse_reported(tx, run_id)
+    blocked_reason = storable(blocked_reason)
     if _STRENGTH.index(told) > _STRENGTH.index(stop):
         return
     tx.execute(
@@ -57,8 +61,15 @@ def _open_run(tx: Tx, run_id: str) -> tuple[Status, Stop | None]:
     return Status(row[0]), Stop(row[1]) if row[1] else None
 
 
+def _refuse_reported(tx: Tx, run_id: str) -> None:
+    if tx.row("SELECT 1 FROM @runs WHERE run_id = ? AND planned = 0", (run_id,)):
+        raise Conflict(f"another program drives run {run_id} and only reports it; tell that program", run_id=run_id)
+
+
 def stop_client(tx: Tx, key: ClientKey, stop: Stop, reason: str) -> None:
     """What a worker, or whoever finds that there is none, does with a client run that must not go on."""
+    lock_run(tx, key.run_id)
+    reason = storable(reason)
     if stop is Stop.PAUSE:
         tx.execute(
             "UPDATE @client_runs SET status = 'paused', blocked_reason = ?, worker = NULL, version = version + 1"
@@ -80,6 +91,7 @@ def resume_run(tx: Tx, run_id: str) -> bool:
     its workers are still letting go.
     """
     status, told = _open_run(tx, run_id)
+    _refuse_reported(tx, run_id)
     if status is not Status.PAUSED:
         if told is not None:
             raise Conflict(f"run {run_id} is still stopping; resume it in a moment", run_id=run_id)
@@ -103,6 +115,7 @@ def expire_pause(tx: Tx, run_id: str) -> None:
     """Close a run that was paused too long: what is pending counts as errors, and the next run takes it up."""
     if _open_run(tx, run_id)[0] is not Status.PAUSED:
         return
+    _refuse_reported(tx, run_id)
     events.append(tx, "pause_expired", "Paused for too long; the next run takes up the rest", run_id=run_id)
     for (client_id,) in tx.rows(
         "SELECT client_id FROM @client_runs WHERE run_id = ? AND status = 'paused' ORDER BY position", (run_id,)

@@ -1,0 +1,1 @@
+"""Speed, memory and endurance, as ratios against a floor measured in the same run."""

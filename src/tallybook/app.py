@@ -1,0 +1,176 @@
+"""Wiring: the only room that knows concrete names. What is made here is handed to the rooms below as ports."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tallybook import migrations
+from tallybook.database import Database
+from tallybook.domain.errors import BadInput, BadSetting
+from tallybook.domain.ports import Operation, Scorer
+from tallybook.domain.run import OperationName
+from tallybook.domain.runid import Form
+from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.write.starts import RunIdStyle
+from tallybook.settings import Settings, load
+from tallybook.stores.sql import SqlClients
+
+if TYPE_CHECKING:
+    from tallybook.engine.engine import Engine
+    from tallybook.tracking import JobTracking
+
+SPOOL = "tallybook-spool"
+
+
+def _keywords(_settings: Settings) -> Scorer:
+    from tallybook.scorers.keywords import KeywordScorer
+
+    return KeywordScorer()
+
+
+def _scripted(settings: Settings) -> Scorer:
+    from tallybook.scorers.scripted import ScriptedScorer
+
+    script = settings.scripted
+    return ScriptedScorer(
+        latency_ms=script.latency_ms,
+        fail_every=script.fail_every,
+        truncate_every=script.truncate_every,
+        tokens_per_call=script.tokens_per_call,
+    )
+
+
+def _lead_scoring(scorer: Scorer) -> Operation:
+    from tallybook.operations.lead_scoring import LeadScoring
+
+    return LeadScoring(scorer)
+
+
+def _post_scoring(scorer: Scorer) -> Operation:
+    from tallybook.operations.post_scoring import PostScoring
+
+    return PostScoring(scorer)
+
+
+SCORERS: Mapping[str, Callable[[Settings], Scorer]] = {"keywords": _keywords, "scripted": _scripted}
+OPERATIONS: Mapping[OperationName, Callable[[Scorer], Operation]] = {
+    OperationName.LEAD_SCORING: _lead_scoring,
+    OperationName.POST_SCORING: _post_scoring,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Versions of the tables: those that are there (None: none are), and those this Tallybook was written for."""
+
+    current: str | None
+    needed: str
+
+
+class App:
+    """Everything one process holds, made when first asked for. Close it at the end.
+
+    Raises BadSetting, LedgerUnavailable, SchemaMismatch.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def bare_database(self) -> Database:
+        """The configured database as it is, whatever tables it has or lacks."""
+        return Database(self.settings.database.url.reveal())
+
+    @cached_property
+    def database(self) -> Database:
+        """The configured database, with all tables. A new one is made."""
+        migrations.ensure(self.bare_database)
+        return self.bare_database
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self.database)
+
+    @cached_property
+    def clients(self) -> SqlClients:
+        return SqlClients(self.database)
+
+    @cached_property
+    def run_id_style(self) -> RunIdStyle:
+        return RunIdStyle(self.settings.run_id.format is Form.STRUCTURED, self.settings.run_id.timezone)
+
+    @cached_property
+    def operations(self) -> Mapping[OperationName, Operation]:
+        model = self.settings.scorer.model
+        if model not in SCORERS:
+            raise BadSetting(f"scorer.model {model} is not available; use one of: {', '.join(SCORERS)}")
+        scorer = SCORERS[model](self.settings)
+        return {name: make(scorer) for name, make in OPERATIONS.items()}
+
+    def engine(self) -> "Engine":
+        """A launched engine; whoever asks closes it."""
+        from tallybook.engine.engine import Engine
+        from tallybook.engine.runner import Limits
+
+        engine = self.settings.engine
+        limits = Limits(
+            concurrency=engine.concurrency,
+            calls_at_once=engine.calls_at_once,
+            chunk_size=engine.chunk_size,
+            client_timeout_s=engine.client_timeout_s,
+            run_timeout_s=engine.run_timeout_s,
+        )
+        return Engine(self.ledger, self.clients, self.operations, limits)
+
+    def tracking(self, *, strict: bool = False) -> "JobTracking":
+        """The verbs, on the configured database."""
+        from tallybook.tracking import JobTracking
+
+        return JobTracking(self.ledger, strict=strict, spool_folder=self.spool_folder, style=self.run_id_style)
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where verbs wait that could not be written: beside the SQLite file, or in the working folder."""
+        path = self.bare_database.path
+        return (path.parent if path else Path.cwd()) / SPOOL
+
+    @property
+    def schema(self) -> Schema:
+        """Which tables the database has, and which this Tallybook needs. Raises LedgerUnavailable."""
+        return Schema(migrations.current(self.bare_database), migrations.head())
+
+    def upgrade(self) -> None:
+        """Bring the tables to the version this Tallybook needs. Raises SchemaMismatch when they are newer."""
+        schema = self.schema
+        if schema.current is not None and schema.current >= schema.needed:
+            migrations.ensure(self.bare_database)
+            return
+        migrations.upgrade(self.bare_database)
+
+    def downgrade(self, to: str) -> None:
+        """Take the tables back to version *to*; `base` removes them with all that is in them. Raises BadInput."""
+        schema = self.schema
+        versions = [f"{number:04d}" for number in range(1, int(schema.current or 0))]
+        if to not in ("base", *versions):
+            known = ", ".join(("base", *versions))
+            raise BadInput(f"the database has version {schema.current or 'none'}; it goes back to: {known}; got {to!r}")
+        migrations.downgrade(self.bare_database, to)
+
+    def close(self) -> None:
+        for name in ("clients", "ledger", "bare_database"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+        self.__dict__.pop("database", None)
+
+
+def open_app(flags: Mapping[str, object] | None = None) -> App:
+    """The app of this process: flags, environment, the tallybook.toml of the working folder. Raises BadSetting."""
+    return App(load(flags or {}, environ=os.environ, folder=Path.cwd()))
+
+
+def job_tracking(*, strict: bool = False) -> "JobTracking":
+    """What `tallybook.JobTracking()` gives: the configured database's book."""
+    return open_app().tracking(strict=strict)

@@ -1,0 +1,136 @@
+"""`tallybook client`: for whom you work."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tallybook.cli import output
+from tallybook.cli.nouns import noun
+from tallybook.cli.opening import Cursor, Json, Limit, opened
+from tallybook.cli.paging import page_of, told_next
+from tallybook.cli.reading import changes_in_json, changes_in_words, imported_from, told_bad
+from tallybook.report import words
+
+if TYPE_CHECKING:
+    from tallybook.app import App
+    from tallybook.domain.client import Client
+
+app = noun("Clients: for whom you work.")
+
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id", show_default=False)]
+HEADINGS = ("CLIENT", "NAME", "STREAM", "LEVEL", "STATUS", "TIMEZONE")
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSON", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Add or update clients from a CSV or JSON file.
+
+    Columns: client_id, client_name, stream, service_level, status, timezone. Only client_id is needed. Importing twice
+    changes nothing.
+    """
+    from tallybook.stores.client_files import read_clients
+
+    read = imported_from(file, read_clients)
+    with opened(ctx) as app:
+        changes = app.clients.put_clients(read.rows)
+    told_bad(file, read.bad)
+    if as_json:
+        output.emit(changes_in_json(file, changes, read.bad, read.repeated))
+        return
+    output.say(f"{words.count(len(read.rows), 'client')} of {file}: {changes_in_words(changes)}")
+
+
+@app.command("list")
+def list_(ctx: typer.Context, limit: Limit = 50, cursor: Cursor = None, as_json: Json = False) -> None:
+    """List clients, paused ones too, by id."""
+    with opened(ctx) as app:
+        items, more = page_of(app.clients.list, cursor, limit, lambda client: client.client_id)
+    if as_json:
+        output.page([in_json(each) for each in items], more)
+        return
+    if not items:
+        output.note("There are no clients yet: `tallybook client import FILE` adds some.")
+        return
+    output.table([_row(each) for each in items], HEADINGS, right=(2, 3))
+    told_next("tallybook client list", more)
+
+
+@app.command()
+def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> None:
+    """Show one client, and what stands in its way."""
+    with opened(ctx) as app:
+        found = app.clients.get(client)
+        judged = _judged(app, client)
+    if as_json:
+        output.emit({**in_json(found), **judged})
+        return
+    output.facts(
+        {
+            "client": found.client_id,
+            "name": found.name,
+            "stream": found.stream,
+            "service level": found.service_level,
+            "status": _status(found),
+            "timezone": found.timezone,
+            "comes from": found.source.value,
+            "judges leads by": words.count(judged["lead_attributes"], "attribute"),
+            "judges posts by": words.count(judged["post_attributes"], "attribute"),
+        }
+    )
+    if not judged["lead_attributes"]:
+        output.note(f"Without a rubric no lead can be scored: `tallybook rubric import {client} FILE` gives one.")
+
+
+@app.command()
+def pause(
+    ctx: typer.Context,
+    client: ClientArgument,
+    off: Annotated[bool, typer.Option("--off", help="Lift the pause")] = False,
+    as_json: Json = False,
+) -> None:
+    """Leave a client out of all runs to come, whatever its file says; --off lifts that.
+
+    A run that is under way goes on.
+    """
+    with opened(ctx) as app:
+        app.clients.pause(client, not off)
+        found = app.clients.get(client)
+    if as_json:
+        output.emit(in_json(found))
+        return
+    output.say(f"{found.client_id} is {_status(found)}")
+    if off and not found.active:
+        output.note("Its own file says paused: change that there and import it again.")
+
+
+def in_json(client: "Client") -> Mapping[str, Any]:
+    return {
+        "client_id": client.client_id,
+        "client_name": client.name,
+        "stream": client.stream,
+        "service_level": client.service_level,
+        "status": client.status.value,
+        "paused_here": client.paused_here,
+        "active": client.active,
+        "timezone": client.timezone,
+        "source": client.source.value,
+    }
+
+
+def _judged(app: "App", client_id: str) -> dict[str, int]:
+    rubric = app.clients.store(client_id).rubric()
+    return {"lead_attributes": len(rubric.for_leads), "post_attributes": len(rubric.for_posts)}
+
+
+def _row(client: "Client") -> tuple[object, ...]:
+    words = (client.client_id, client.name, client.stream, client.service_level)
+    return (*words, _status(client), client.timezone or "")
+
+
+def _status(client: "Client") -> str:
+    return "paused here" if client.paused_here else client.status.value

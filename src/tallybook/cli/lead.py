@@ -1,0 +1,184 @@
+"""`tallybook lead`: the people a client looks at."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tallybook.cli import output
+from tallybook.cli.nouns import noun
+from tallybook.cli.opening import Cursor, Json, Limit, opened
+from tallybook.cli.paging import page_of, told_next
+from tallybook.cli.reading import bad_in_json, changes_in_words, told_bad
+from tallybook.report import words
+
+if TYPE_CHECKING:
+    from tallybook.cli.importing import LeadImport
+    from tallybook.stores.rows import StoredLead
+
+app = noun("Leads: the people a client looks at.")
+
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id", show_default=False)]
+LeadArgument = Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id or profile URL", show_default=False)]
+HEADINGS = ("NAME", "SCORE", "POSTS", "POST SCORE", "STATE", "LEAD")
+LONGEST_NAME = 32
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    client: ClientArgument,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV, JSON or JSON Lines", show_default=False)],
+    *,
+    posts: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Posts: JSON keyed by profile URL", show_default=False)
+    ] = None,
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="OURS=THEIRS", help="Read our column from theirs; may be repeated"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Add or update leads from a file.
+
+    LinkedIn's Connections.csv and LinkedHelper exports are read as they are. What a row leaves empty keeps its value,
+    and no score is forgotten. Importing twice changes nothing.
+    """
+    from tallybook.cli.importing import import_leads
+
+    pairs = _pairs(mapping or [])
+    with opened(ctx) as app:
+        done = import_leads(app.clients.store(client), file, posts, pairs)
+    for path, bad in done.bad.items():
+        told_bad(path, bad)
+    if done.unknown:
+        output.note(f"Posts by {words.count(len(done.unknown), 'person', 'people')} who are no leads were left out")
+    if as_json:
+        output.emit(_import_in_json(client, file, done))
+        return
+    repeated = f" ({words.count(done.repeated, 'row')} told of somebody again)" if done.repeated else ""
+    output.say(f"{words.count(done.leads, 'lead')} of {file}: {changes_in_words(done.changes)}{repeated}")
+
+
+def _pairs(told: list[str]) -> Mapping[str, str]:
+    from tallybook.domain.errors import BadInput
+    from tallybook.stores.lead_files import read_mapping
+
+    try:
+        return read_mapping(told)
+    except BadInput as error:
+        raise typer.BadParameter(str(error).removeprefix("--map: "), param_hint="--map") from None
+
+
+def _import_in_json(client_id: str, path: str, done: "LeadImport") -> Mapping[str, Any]:
+    return {
+        "client_id": client_id,
+        "file": path,
+        "new": done.changes.new,
+        "changed": done.changes.changed,
+        "unchanged": done.changes.unchanged,
+        "repeated": done.repeated,
+        "bad": [{"file": name, **each} for name, bad in done.bad.items() for each in bad_in_json(bad)],
+        "posts_of_nobody": list(done.unknown),
+    }
+
+
+@app.command("list")
+def list_(
+    ctx: typer.Context, client: ClientArgument, limit: Limit = 50, cursor: Cursor = None, as_json: Json = False
+) -> None:
+    """List a client's leads by id, with what the store holds of their scores."""
+    with opened(ctx) as app:
+        items, more = page_of(app.clients.store(client).leads, cursor, limit, lambda each: each.lead.lead_id)
+    if as_json:
+        output.page([in_json(each) for each in items], more)
+        return
+    if not items:
+        output.note(f"There are no leads here: `tallybook lead import {client} FILE` adds some.")
+        return
+    output.table([_row(each) for each in items], HEADINGS, right=(1, 2, 3))
+    told_next(f"tallybook lead list {client} --limit {limit}", more)
+
+
+@app.command()
+def why(ctx: typer.Context, client: ClientArgument, lead: LeadArgument, as_json: Json = False) -> None:
+    """Tell everything that ever became of a lead, over all runs, newest first."""
+    from tallybook.cli.lead_why import history_of, in_words
+    from tallybook.cli.lead_why import in_json as why_in_json
+
+    with opened(ctx) as app:
+        history = history_of(app, client, lead)
+    if as_json:
+        output.emit(why_in_json(history))
+        return
+    for line in in_words(history):
+        output.say(line)
+
+
+@app.command()
+def exclude(
+    ctx: typer.Context,
+    client: ClientArgument,
+    lead: LeadArgument,
+    off: Annotated[bool, typer.Option("--off", help="Take the lead back in")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take a lead out of all runs to come, or with --off back in."""
+    from tallybook.cli.lead_why import lead_named
+
+    with opened(ctx) as app:
+        store = app.clients.store(client)
+        found = lead_named(store, client, lead)
+        store.exclude(found.lead.lead_id, not off)
+        found = store.lead(found.lead.lead_id)
+    if as_json:
+        output.emit(in_json(found))
+        return
+    what = "is excluded from all runs to come" if found.excluded_by_hand else "takes part in runs"
+    output.say(f"{found.lead.full_name or found.lead.lead_id} {what}")
+
+
+def in_json(stored: "StoredLead") -> Mapping[str, Any]:
+    lead = stored.lead
+    return {
+        "lead_id": lead.lead_id,
+        "profile_url": lead.profile_url,
+        "full_name": lead.full_name,
+        "headline": lead.headline,
+        "score": stored.score,
+        "scored_at": stored.scored_at,
+        "score_status": stored.score_status,
+        "score_reason": stored.score_reason,
+        "excluded_by": stored.excluded_by,
+        "excluded_by_hand": stored.excluded_by_hand,
+        "flagged": stored.flagged,
+        "posts": len(lead.posts),
+        "posts_scored": sum(post.scored for post in lead.posts),
+        "post_score": stored.post_score,
+        "post_status": stored.post_status,
+        "post_reason": stored.post_reason,
+        "harvested_at": stored.harvested_at,
+        "harvest_status": stored.harvest_status,
+        "harvest_reason": stored.harvest_reason,
+    }
+
+
+def _row(stored: "StoredLead") -> tuple[str, ...]:
+    lead = stored.lead
+    name = output.cut(lead.full_name, LONGEST_NAME) or words.NOTHING
+    return (name, _score(stored.score), str(len(lead.posts)), _score(stored.post_score), state(stored), lead.lead_id)
+
+
+def _score(score: float | None) -> str:
+    return words.NOTHING if score is None else f"{score:.2f}"
+
+
+def state(stored: "StoredLead") -> str:
+    """Where a lead stands, in a word or two."""
+    if stored.excluded_by_hand:
+        return "excluded by hand"
+    if stored.excluded_by:
+        return f"excluded by {stored.excluded_by}"
+    if stored.score_reason:
+        return f"{stored.score_status}: {words.plain(stored.score_reason)}"
+    return stored.score_status or "new"

@@ -1,0 +1,177 @@
+"""Figures that are summed from rows when somebody asks: usage, distinct leads, tries left, the run before."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from tallybook.database import Database, stamp
+from tallybook.domain.client import ClientId
+from tallybook.domain.figures import Failures, LeadFigures, UsageLine
+from tallybook.domain.outcome import Kind
+from tallybook.domain.run import OperationName, Run, Status
+from tallybook.domain.tally import Tally
+from tallybook.ledger.tables import calls, client_runs, outcomes, runs, worklist
+
+_OK = (Kind.SCORED.value, Kind.HARVESTED.value)
+_ENDED = [status.value for status in Status if status.terminal]
+
+
+def _flag(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.case((condition, 1), else_=0)
+
+
+def _sum(value: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(value), 0)
+
+
+def _same(one: Any, other: Any, *names: str) -> sa.ColumnElement[bool]:
+    return sa.and_(*(one[name] == other[name] for name in names))
+
+
+# -- distinct leads ----------------------------------------------------------------------------------------------------
+
+
+def lead_figures(database: Database, run_id: str) -> Mapping[ClientId, LeadFigures]:
+    """Per client of a run; clients without a worklist are left out. A run's figures are their sum."""
+    kind = outcomes.c.kind
+    both = _same(worklist.c, outcomes.c, "run_id", "client_id", "operation", "lead_id")
+    flags = {
+        "any": _flag(kind.is_not(None)),
+        "ok": _flag(kind.in_(_OK)),
+        "failed": _flag(kind == Kind.FAILED.value),
+    }
+    leads = (
+        sa.select(worklist.c.client_id, *(sa.func.max(flag).label(name) for name, flag in flags.items()))
+        .select_from(worklist.outerjoin(outcomes, both))
+        .where(worklist.c.run_id == run_id)
+        .group_by(worklist.c.client_id, worklist.c.lead_id)
+        .subquery()
+    )
+    ok, failed = leads.c.ok, leads.c.failed
+    skipped = _sum(leads.c.any) - _sum(failed) - _sum(ok * (1 - failed))
+    sums = (sa.func.count(), _sum(leads.c.any), _sum(ok * (1 - failed)), _sum(failed), skipped)
+    statement = sa.select(leads.c.client_id, *sums).group_by(leads.c.client_id).order_by(leads.c.client_id)
+    with database.reading() as connection:
+        return {row[0]: LeadFigures(*map(int, row[1:])) for row in connection.execute(statement)}
+
+
+# -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def failures(database: Database, run_id: str, most_runs: int) -> list[Failures]:
+    """The failed leads of a run by client, operation and reason, with the tries that are left of *most_runs*."""
+    per_lead = _tries_of_failed(run_id).subquery()
+    columns = [per_lead.c[name] for name in ("client_id", "operation", "reason", "tried", "settled")]
+    statement: sa.Select[Any] = sa.select(*columns, sa.func.count()).group_by(*columns).order_by(*columns)
+    found: dict[tuple[str, str, str], Failures] = {}
+    with database.reading() as connection:
+        for row in connection.execute(statement):
+            client_id, operation, reason, tried, settled, leads = tuple(row)
+            key = (client_id, operation, reason)
+            known = found.get(key, Failures(client_id, OperationName(operation), reason, 0))
+            found[key] = _with(known, 0 if settled else max(0, most_runs - tried), leads, settled=bool(settled))
+    return list(found.values())
+
+
+def _with(known: Failures, left: int, leads: int, *, settled: bool) -> Failures:
+    again = known.again if settled else {**known.again, left: known.again.get(left, 0) + leads}
+    more = leads if settled else 0
+    return Failures(known.client_id, known.operation, known.reason, known.leads + leads, again, known.settled + more)
+
+
+def _tries_of_failed(run_id: str) -> sa.Select[Any]:
+    """A row per failed lead: in how many runs it failed with the same input, and whether a later one did better."""
+    failed, other, later = outcomes.alias("failed"), outcomes.alias("other"), outcomes.alias("later")
+    lead = ("client_id", "operation", "lead_id")
+    same_input = sa.and_(
+        sa.func.coalesce(other.c.input_hash, "") == sa.func.coalesce(failed.c.input_hash, ""),
+        sa.func.coalesce(other.c.rubric_version, "") == sa.func.coalesce(failed.c.rubric_version, ""),
+    )
+    tried = (
+        sa.select(sa.func.count())
+        .where(_same(other.c, failed.c, *lead), other.c.kind == Kind.FAILED.value, same_input)
+        .scalar_subquery()
+    )
+    settled = sa.exists().where(
+        _same(later.c, failed.c, *lead), later.c.at > failed.c.at, later.c.kind != Kind.FAILED.value
+    )
+    columns = [failed.c[name] for name in ("client_id", "operation", "reason")]
+    return sa.select(*columns, tried.label("tried"), _flag(settled).label("settled")).where(
+        failed.c.run_id == run_id, failed.c.kind == Kind.FAILED.value
+    )
+
+
+# -- the run before ----------------------------------------------------------------------------------------------------
+
+
+def previous_run(database: Database, run: Run) -> str | None:
+    """The newest ended run of the same stream and job type that was made before *run*."""
+    mine = sa.select(runs.c.created_at).where(runs.c.run_id == run.run_id).scalar_subquery()
+    same_stream = runs.c.stream == run.stream if run.stream is not None else runs.c.stream.is_(None)
+    earlier = sa.or_(runs.c.created_at < mine, sa.and_(runs.c.created_at == mine, runs.c.run_id < run.run_id))
+    statement = (
+        sa.select(runs.c.run_id)
+        .where(same_stream, runs.c.job_type == run.job_type.value, runs.c.status.in_(_ENDED), earlier)
+        .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
+        .limit(1)
+    )
+    with database.reading() as connection:
+        found = connection.execute(statement).scalar()
+        return str(found) if found else None
+
+
+def runs_of_client(database: Database, client_id: ClientId, *, limit: int = 50) -> list[str]:
+    """The runs that visited this client, newest first."""
+    statement = (
+        sa.select(runs.c.run_id)
+        .join(client_runs, client_runs.c.run_id == runs.c.run_id)
+        .where(client_runs.c.client_id == client_id)
+        .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        return [str(run_id) for (run_id,) in connection.execute(statement)]
+
+
+# -- usage -------------------------------------------------------------------------------------------------------------
+
+GROUPS: Mapping[str, sa.ColumnElement[str]] = {
+    "client": calls.c.client_id,
+    "operation": calls.c.operation,
+    "model": sa.func.coalesce(calls.c.model, ""),
+    "day": sa.func.substr(calls.c.started_at, 1, 10),
+}
+"""What usage can be grouped by. A day is one of UTC, and a call belongs to the day on which it began."""
+
+
+def usage(
+    database: Database, by: Sequence[str] = (), *, since: datetime | None = None, run_id: str | None = None
+) -> list[UsageLine]:
+    """Sums over the calls, by any of GROUPS in that order; without *by* one line, even if there was no call."""
+    groups = [GROUPS[name].label(name) for name in by]
+    statement = sa.select(*groups, *_sums_of_calls()).group_by(*groups).order_by(*groups)
+    if since is not None:
+        statement = statement.where(calls.c.started_at >= stamp(since))
+    if run_id is not None:
+        statement = statement.where(calls.c.run_id == run_id)
+    with database.reading() as connection:
+        return [_usage_line(by, tuple(row)) for row in connection.execute(statement)]
+
+
+def _sums_of_calls() -> list[sa.ColumnElement[int]]:
+    """In the order of `_usage_line`."""
+    settled = calls.c.ended_at.is_not(None)
+    no_bill = sa.and_(settled, calls.c.cost_pico_usd.is_(None))
+    unknown = sa.or_(calls.c.input_tokens.is_(None), calls.c.output_tokens.is_(None))
+    counted = (settled, sa.and_(no_bill, unknown), sa.and_(no_bill, sa.not_(unknown)))
+    summed = (calls.c.input_tokens, calls.c.cached_tokens, calls.c.output_tokens, calls.c.cost_pico_usd)
+    return [*(_sum(_flag(each)) for each in counted), *map(_sum, summed), _sum(_flag(calls.c.ended_at.is_(None)))]
+
+
+def _usage_line(by: Sequence[str], row: tuple[Any, ...]) -> UsageLine:
+    numbers = [int(each) for each in row[len(by) :]]
+    names = ("calls", "unmeasured", "unpriced", "input_tokens", "cached_tokens", "output_tokens", "cost_pico_usd")
+    tally = Tally(**dict(zip(names, numbers, strict=False)))
+    return UsageLine(dict(zip(by, map(str, row), strict=False)), tally, numbers[-1])

@@ -1,0 +1,1 @@
+"""What is done with leads: plugs of the port `Operation`."""

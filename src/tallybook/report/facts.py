@@ -1,0 +1,103 @@
+"""Runs as the JSON that people script against: docs/reporting.md and the API describe the same shapes."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from tallybook.domain.run import ClientRun, OperationRun, Run
+from tallybook.domain.tally import Tally
+
+Facts = dict[str, object]
+
+UNTOLD = frozenset({"replayed"})
+"""Kinds of events that are kept for the machine and not told to people."""
+
+
+def run_facts(run: Run) -> Facts:
+    """The run with its clients and their operations. Times are RFC 3339 UTC, money is a decimal string."""
+    return {**run_head(run), "clients": [client_run_facts(each) for each in run.clients]}
+
+
+def run_head(run: Run) -> Facts:
+    """The run without its clients: an item of a list."""
+    return {
+        "run_id": run.run_id,
+        "status": run.status.value,
+        "finish_reason": run.finish_reason,
+        "blocked_reason": run.blocked_reason,
+        "job_type": run.job_type.value,
+        "stream": run.stream,
+        "triggered_by": run.trigger.value,
+        "started_at": moment(run.started_at),
+        "ended_at": moment(run.ended_at),
+        "duration_s": duration_s(run.started_at, run.ended_at),
+        "totals": totals(run.tally),
+    }
+
+
+def client_run_facts(client: ClientRun) -> Facts:
+    """One client's part of a run, with its operations."""
+    return {
+        "client_id": client.client_id,
+        "client_name": client.client_name,
+        "label": client.label,
+        "status": client.status.value,
+        "finish_reason": client.finish_reason,
+        "origin": client.origin.value,
+        "error": client.error,
+        "totals": totals(client.tally),
+        "operations": [operation_facts(each) for each in client.operations],
+    }
+
+
+def operation_facts(operation: OperationRun) -> Facts:
+    """*reasons*: reason code -> number of leads."""
+    return {
+        "operation": operation.operation.value,
+        "status": operation.status.value,
+        "finish_reason": operation.finish_reason,
+        "totals": totals(operation.tally),
+        "reasons": dict(operation.reasons),
+    }
+
+
+def totals(tally: Tally) -> Facts:
+    """T: counts of lead-operations, usage of calls. *success_rate* is None where nothing came out either way (F08)."""
+    return {
+        "found": tally.found,
+        "scored": tally.scored,
+        "harvested": tally.harvested,
+        "skipped": tally.skipped,
+        "failed": tally.failed,
+        "pending": tally.pending,
+        "posts": tally.posts,
+        "success_rate": tally.success_rate,
+        "calls": tally.calls,
+        "unmeasured_calls": tally.unmeasured,
+        "input_tokens": tally.input_tokens,
+        "cached_tokens": tally.cached_tokens,
+        "output_tokens": tally.output_tokens,
+        "total_tokens": tally.total_tokens,
+        "cost_usd": str(tally.cost),
+        "unpriced_calls": tally.unpriced,
+    }
+
+
+def moment(at: datetime | None) -> str | None:
+    """RFC 3339 in UTC, with microseconds."""
+    return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def duration_s(started_at: datetime | None, ended_at: datetime | None) -> float | None:
+    """From start to end; None until both are known, and never negative where two clocks disagree."""
+    if started_at is None or ended_at is None:
+        return None
+    return max(0.0, (ended_at - started_at).total_seconds())
+
+
+def note_lines(said: Iterable[tuple[datetime | None, str, str]]) -> list[str]:
+    """System Notes: a line for every event (instant, kind, text), in the order in which they came."""
+    return [_line(at, text) for at, kind, text in said if kind not in UNTOLD]
+
+
+def _line(at: datetime | None, text: str) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} {text}" if at else text

@@ -1,0 +1,130 @@
+"""The report of a run as one HTML page: its own CSS, no script, no host but the reader's, dark and light."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from tallybook.domain.figures import LeadFigures
+from tallybook.domain.run import Run, Status
+from tallybook.domain.tally import Tally
+from tallybook.report import words
+from tallybook.report.content import Content, Row, content
+from tallybook.report.text import HEADINGS, figures_of
+
+CSS = """
+:root { color-scheme: light dark; --ink: #1d2329; --dim: #5b6670; --line: #d9dee3; --page: #fff;
+  --good: #12683a; --fair: #8a5700; --bad: #b3261e }
+@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ec; --dim: #9aa5b0; --line: #38414a; --page: #14181c;
+  --good: #6fd19b; --fair: #f0b95a; --bad: #ff8b82 } }
+body { margin: 0 auto; max-width: 52rem; padding: 1.5rem 1rem 3rem; background: var(--page); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif }
+h1 { font-size: 1.25rem; margin: 0 } h2 { font-size: 1rem; margin: 2rem 0 .5rem }
+.dim { color: var(--dim); margin: 0 } .verdict { font-size: 1.15rem; font-weight: 600; margin: 1rem 0 }
+.good { color: var(--good) } .fair { color: var(--fair) } .bad { color: var(--bad) }
+.wide { overflow-x: auto } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
+th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; padding-left: 0 }
+th { color: var(--dim); font-weight: 500 } tr.within td:first-child { padding-left: 1.5rem; color: var(--dim) }
+ul { margin: 0; padding-left: 1.2rem } code { overflow-wrap: anywhere } .note { color: var(--dim); font-size: .9em }
+"""
+_TONES = {
+    Status.COMPLETED: "good",
+    Status.COMPLETED_WITH_ERRORS: "fair",
+    Status.PAUSED: "fair",
+    Status.FAILED: "bad",
+    Status.CANCELED: "bad",
+    Status.TIMED_OUT: "bad",
+}
+
+
+def html_report(run: Run, *, previous: Run | None = None, leads: LeadFigures | None = None) -> str:
+    """The whole report. Everything that comes from outside is escaped."""
+    found = content(run, previous=previous, leads=leads)
+    body = "\n".join(filter(None, _sections(found)))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        f"<title>{escape(found.title)}: {escape(words.plain(found.status))}</title>\n<style>{CSS}</style>\n</head>\n"
+        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _sections(found: Content) -> Iterable[str]:
+    tone = _TONES.get(found.status, "")
+    yield f"<h1>{escape(found.title)}</h1>"
+    yield from (f'<p class="dim">{escape(each)}</p>' for each in found.circumstances)
+    yield f'<p class="verdict {tone}">{words.SIGNS[found.status]} {escape(found.verdict)}</p>'
+    yield _changes(found)
+    yield _clients(found)
+    if found.leads:
+        yield f"<p>{escape(found.leads)}</p>"
+    yield _list("Why", [f"{each.number:,} {each.kind}: {each.reason} ({each.meaning})" for each in found.reasons])
+    yield _list("Cost", found.cost)
+    yield _claims(found)
+    yield _commands(found)
+
+
+def _changes(found: Content) -> str:
+    if found.previous is None:
+        return ""
+    heading = f"Since run {found.previous}"
+    if not found.changes:
+        return _list(heading, ["no figure is different"])
+    return _table(
+        heading, ("", "now", "was", "difference"), [_change(each.name, *each.shown) for each in found.changes]
+    )
+
+
+def _change(name: str, before: str, after: str, difference: str) -> str:
+    return _row((name, after, before, difference))
+
+
+def _clients(found: Content) -> str:
+    if not found.rows:
+        return ""
+    return _table("Clients", ("", *HEADINGS), [_client(row) for row in found.rows])
+
+
+def _client(row: Row) -> str:
+    name = escape(row.name if row.within or row.status is None else f"{words.SIGNS[row.status]} {row.name}")
+    status = f' <span class="note {_TONES.get(row.status, "")}">{_said(row)}</span>' if row.status else ""
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in _figures(row))
+    return f"<tr{' class="within"' if row.within else ''}><td>{name}{status}</td>{cells}</tr>"
+
+
+def _figures(row: Row) -> Sequence[str]:
+    return figures_of(row.tally) if row.tally != Tally() or not row.note else ("",) * len(HEADINGS)
+
+
+def _said(row: Row) -> str:
+    said = words.plain(row.status) if row.status else ""
+    return escape(f"{said}: {row.note}" if row.note else said)
+
+
+def _claims(found: Content) -> str:
+    rows = [_row((each.who, each.field, each.value)) for each in found.claims]
+    heading = "Claims: said by the reporting program, not counted by Tallybook"
+    return _table(heading, ("of", "field", "claimed"), rows) if rows else ""
+
+
+def _commands(found: Content) -> str:
+    items = "".join(f"<li>{escape(what)}: <code>{escape(command)}</code></li>" for what, command in found.commands)
+    return f"<h2>Next</h2>\n<ul>{items}</ul>"
+
+
+def _list(heading: str, texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    return f"<h2>{escape(heading)}</h2>\n<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
+
+
+def _table(heading: str, names: Sequence[str], rows: Sequence[str]) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    return (
+        f'<h2>{escape(heading)}</h2>\n<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{chr(10).join(rows)}\n</tbody>\n</table></div>"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

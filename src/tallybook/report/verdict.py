@@ -1,0 +1,77 @@
+"""The verdict on a run: one sentence, and where to look next."""
+
+from tallybook.domain.run import Run, Status
+from tallybook.domain.tally import Tally
+from tallybook.report import words
+
+
+def verdict(run: Run) -> str:
+    """`Completed with errors in 12 s: 2 of 60 leads failed.` Leads of several operations are counted as
+    lead-operations, and said to be.
+    """
+    return f"{_ending(run)}: {_substance(run)}."
+
+
+def next_command(run: Run) -> str:
+    """The command that says more, or does what the run waits for."""
+    if run.status is Status.PAUSED:
+        return f"tallybook run resume {run.run_id}"
+    if not run.status.terminal:
+        return f"tallybook run watch {run.run_id}"
+    if run.status is Status.COMPLETED:
+        return f"tallybook run show {run.run_id}"
+    return f"tallybook run explain {run.run_id}"
+
+
+def last_line(run: Run) -> str:
+    """The verdict and the command to see more."""
+    return f"{verdict(run)} {'Go on' if run.status is Status.PAUSED else 'More'}: {next_command(run)}"
+
+
+def _ending(run: Run) -> str:
+    said = words.plain(run.status).capitalize()
+    took = words.lasted(run.started_at, run.ended_at)
+    return f"{said} in {took}" if run.status.terminal and took else said
+
+
+def _substance(run: Run) -> str:
+    if run.error and run.status is Status.FAILED and not run.tally.found:
+        return run.error.rstrip(".")
+    if run.planned and run.status.terminal and not run.clients:
+        return words.finish_reason(run.finish_reason) or "no client was visited"
+    if not run.planned and not run.tally.found:
+        return f"{words.count(len(run.clients), 'client')} reported"
+    if not run.tally.found and run.status is Status.COMPLETED:
+        return f"{words.count(len(run.clients), 'client')}, nothing was due"
+    return f"{_why(run)}{_amounts(run)}"
+
+
+def _why(run: Run) -> str:
+    reason = words.blocked_reason(run.blocked_reason) if run.status is Status.PAUSED else ""
+    if run.status in (Status.CANCELED, Status.TIMED_OUT) and run.finish_reason not in (None, "canceled", "timeout"):
+        reason = words.finish_reason(run.finish_reason)
+    return f"{reason}; " if reason else ""
+
+
+def _amounts(run: Run) -> str:
+    tally = run.tally
+    parts = [f"{number:,} {name}" for name, number in _named(tally) if number]
+    of = words.count(tally.found, *_noun(run))
+    if not tally.found:
+        return "no lead was found to work on"
+    return f"{words.listed(parts)} of {of}"
+
+
+def _named(tally: Tally) -> tuple[tuple[str, int], ...]:
+    return (
+        ("failed", tally.failed),
+        ("scored", tally.scored),
+        ("harvested", tally.harvested),
+        ("skipped", tally.skipped),
+        ("pending", tally.pending),
+    )
+
+
+def _noun(run: Run) -> tuple[str, str]:
+    worked = [name for name, tally in words.by_operation(run.clients).items() if tally.found]
+    return ("lead", "leads") if len(worked) < 2 else ("lead-operation", "lead-operations")

@@ -1,0 +1,1 @@
+"""Who judges: plugs of the port `Scorer`."""

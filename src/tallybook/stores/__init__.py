@@ -1,0 +1,1 @@
+"""Where clients' leads are kept, and the files they come from."""

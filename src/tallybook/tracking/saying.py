@@ -1,0 +1,52 @@
+"""What a verb says, read and checked: small, plain data that can be written now or kept for later."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+from tallybook.domain.fields import BY_NAME, Field, Value
+
+Plain = str | int | float | bool | Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """*run*: a run id or a label, as the caller wrote it. *fields*: field name -> value as the ledger keeps it.
+
+    *facts*: what only this verb says, as JSON data. *site*: where it was called. *at*: when, as UTC text, if it could
+    not be written at once; *key*: its own for ever, from then on.
+    """
+
+    verb: str
+    run: str
+    client: str | None = None
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    facts: Mapping[str, Plain] = field(default_factory=dict)
+    site: str = ""
+    at: str = ""
+    key: str = ""
+
+    @property
+    def said(self) -> dict[Field, Value]:
+        return {BY_NAME[name]: value for name, value in self.fields.items()}
+
+    @property
+    def reason(self) -> str:
+        """Why what it speaks of had to be created."""
+        return f"{self.verb} at {self.site}"
+
+    def as_json(self) -> dict[str, object]:
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def of_json(cls, data: object) -> Self:
+        """Raises ValueError for what is no saying."""
+        if not isinstance(data, dict) or not {"verb", "run", "at", "key"} <= data.keys():
+            raise ValueError("it is no saying")
+        try:
+            found = cls(**data)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+        if not set(found.fields) <= BY_NAME.keys() or not isinstance(found.facts, dict):
+            raise ValueError("it has unknown fields")
+        return found
