@@ -9,7 +9,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
@@ -109,15 +109,16 @@ class Writer:
     def transaction(self) -> Iterator[Tx]:
         """Commits at the end, rolls back on any exception; a connection that broke is replaced next time."""
         sqlite = self._database.sqlite
-        connection = self._open()
-        try:
-            if sqlite:
-                connection.execute("BEGIN IMMEDIATE")
-            yield Tx(connection, sqlite=sqlite, now=self._clock())
-            connection.commit()
-        except BaseException as error:
-            self._roll_back(connection, broken=isinstance(error, driver_errors()))
-            raise
+        with self._database.turn:
+            connection = self._open()
+            try:
+                if sqlite:
+                    connection.execute("BEGIN IMMEDIATE")
+                yield Tx(connection, sqlite=sqlite, now=self._clock())
+                connection.commit()
+            except BaseException as error:
+                self._roll_back(connection, broken=isinstance(error, driver_errors()))
+                raise
 
     def close(self) -> None:
         if self._connection is not None:
@@ -211,6 +212,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _read_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        # On SQLite a second writer would poll for the file's lock; waiting for its turn here is quicker.
+        self.turn: AbstractContextManager[object] = threading.Lock() if self.sqlite else nullcontext()
         self._engine: sa.Engine | None = None
         self._lock = threading.Lock()
 

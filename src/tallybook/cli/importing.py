@@ -30,7 +30,7 @@ class LeadImport:
 def import_leads(store: "SqlStore", path: str, posts_path: str | None, mapping: Mapping[str, str]) -> LeadImport:
     """Put the leads of a file, and the posts of another, in the store: both, or neither when one is refused."""
     read = imported_from(path, lambda data: read_leads(data, mapping))
-    posts = imported_from(posts_path, read_leads) if posts_path else Imported[Lead]([], [])
+    posts: Imported[Lead] = imported_from(posts_path, read_leads) if posts_path else Imported([], [])
     known, unknown = _matched(store, read.rows, posts.rows)
     changes = store.put_leads([*read.rows, *known])
     bad = {path: read.bad} | ({posts_path: posts.bad} if posts_path else {})

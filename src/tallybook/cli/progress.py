@@ -12,7 +12,7 @@ from tallybook.domain.run import Run, Status
 from tallybook.ledger import read, snapshot
 from tallybook.ledger.snapshot import ClientGlance, Glance
 from tallybook.report import words
-from tallybook.report.verdict import last_line
+from tallybook.report.verdict import closing_lines
 
 LOOK_EVERY_S = 0.2
 SUMMARY_EVERY_S = 5.0
@@ -47,7 +47,7 @@ def follow(
         watch(database, run_id, shown, stop)
     run = read.run(database, run_id)
     if verdict:
-        print(last_line(run), flush=True)
+        print("\n".join(closing_lines(run)), flush=True)
     return run
 
 

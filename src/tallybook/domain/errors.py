@@ -19,6 +19,7 @@ TallybookError
 │   └── ProviderStop    asking on is pointless: quota of the day, key, model
 ├── StoreUnavailable    a client's store did not answer
 └── LedgerUnavailable   the ledger could not be reached or written
+    ├── WriterDied      nothing can be written by this process any more
     └── SchemaMismatch  the database was made by another version
 """
 
@@ -132,6 +133,12 @@ class LedgerUnavailable(TallybookError):
     """The ledger could not be reached or written; the same call may succeed later."""
 
     retryable = True
+
+
+class WriterDied(LedgerUnavailable):
+    """The thread that writes the ledger is gone; only a new process can write again."""
+
+    retryable = False
 
 
 class SchemaMismatch(LedgerUnavailable):

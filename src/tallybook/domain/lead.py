@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from tallybook.domain.errors import BadInput
 from tallybook.domain.outcome import LeadId
 
-LONGEST_LEAD_ID = 1_500
+LONGEST_LEAD_ID = 1_000
+"""Bytes. A row of an index of PostgreSQL holds some 2,700, and a lead's id shares it with others."""
 """Bytes of UTF-8. With run and client it is the key of a PostgreSQL index, which holds 2,704."""
 
 
@@ -83,6 +84,8 @@ def lead_id_of_url(url: object) -> LeadId:
     rest = text.split("://", 1)[1] if "://" in text else text
     rest = rest.split("#", 1)[0].split("?", 1)[0]
     rest = unicodedata.normalize("NFC", unquote(rest)).lower().removeprefix("www.").rstrip("/")
+    if "://" not in text and "." not in rest.split("/", 1)[0]:
+        raise BadInput(f"{url!r} is no profile URL")
     return read_lead_id(rest, named=f"profile URL {url!r}")
 
 
@@ -93,5 +96,5 @@ def read_lead_id(text: object, *, named: str = "a lead id") -> LeadId:
     if not text.isprintable():
         raise BadInput(f"{named} has characters that cannot be printed")
     if len(text.encode()) > LONGEST_LEAD_ID:
-        raise BadInput(f"{named} is longer than {LONGEST_LEAD_ID} bytes")
+        raise BadInput(f"a lead's id is longer than {LONGEST_LEAD_ID:,} bytes")
     return text

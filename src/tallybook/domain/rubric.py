@@ -149,7 +149,6 @@ def _excludes(attribute: Attribute, points: float) -> bool:
 
 
 def _out_of_range(attribute: Attribute, points: float | None) -> bool:
-    if points is None:
-        return False
-    size = abs(points) if attribute.category is Category.NEGATIVE else points
+    said = points or 0.0
+    size = abs(said) if attribute.category is Category.NEGATIVE else said
     return not 0 <= size <= attribute.points

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from tallybook.database import ODD_VALUES, Clock, Database, Trouble, Tx, Writer, driver_errors, told_as_ours, trouble_of
-from tallybook.domain.errors import LedgerUnavailable, TallybookError
+from tallybook.domain.errors import TallybookError, WriterDied
 
 T = TypeVar("T")
 MOST_TOGETHER = 256
@@ -107,7 +107,7 @@ class GroupCommit:
 
     def _ensure_thread(self) -> None:
         if self._dead is not None:
-            raise LedgerUnavailable(f"the ledger's writer has died: {self._dead!r}; start the process again")
+            raise WriterDied(f"the ledger's writer has died: {self._dead!r}; start the process again")
         if self._thread is None:
             self._queue = SimpleQueue()
             self._thread = threading.Thread(
@@ -154,7 +154,7 @@ class GroupCommit:
                     waiting.append(item)
         for item in waiting:
             if not item.future.done():
-                item.future.set_exception(LedgerUnavailable(f"the ledger's writer has died: {error!r}"))
+                item.future.set_exception(WriterDied(f"the ledger's writer has died: {error!r}"))
 
 
 def _next_group(queue: "SimpleQueue[_Item | None]") -> list[_Item]:

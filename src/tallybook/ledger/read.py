@@ -107,6 +107,15 @@ def run(database: Database, run_id: str) -> Run:
         return _run_of(row, sum((each.tally for each in children), Tally()), connection, children)
 
 
+def status(database: Database, run_id: str) -> Status:
+    """Just the status: what whoever waits for a run asks again and again. Raises NotFound."""
+    with database.reading() as connection:
+        found = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id)).scalar()
+    if found is None:
+        raise NotFound(f"there is no run {run_id}; `tallybook run list` shows the runs")
+    return Status(found)
+
+
 def list_runs(
     database: Database, *, before: str | None = None, limit: int = 50, stream: int | None = None
 ) -> list[Run]:

@@ -131,8 +131,25 @@ def workers(database: Database, run_id: str | None = None) -> Mapping[str, list[
     found: dict[str, list[ClientKey]] = {}
     with database.reading() as connection:
         for worker, of_run, client_id in connection.execute(statement):
-            found.setdefault(worker, []).append(ClientKey(of_run, client_id))
+            executor, _, _ = worker.partition("/")
+            found.setdefault(executor, []).append(ClientKey(of_run, client_id))
     return found
+
+
+def waiting(database: Database) -> bool:
+    """Is there a run whose client list nobody has read, or a client run that is not yet in the queue?"""
+    unplanned = sa.and_(runs.c.status == Status.QUEUED, runs.c.started_at.is_(None))
+    outside = sa.exists().where(
+        client_runs.c.run_id == runs.c.run_id, client_runs.c.status == Status.QUEUED, client_runs.c.enqueued == 0
+    )
+    statement = (
+        sa.select(runs.c.run_id)
+        .where(runs.c.planned == 1, runs.c.stop.is_(None))
+        .where(sa.or_(unplanned, sa.and_(runs.c.status == Status.RUNNING, outside)))
+        .limit(1)
+    )
+    with database.reading() as connection:
+        return connection.execute(statement).first() is not None
 
 
 def paused_before(database: Database, before: datetime) -> list[str]:

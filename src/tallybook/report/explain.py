@@ -4,12 +4,17 @@ be; what went well is said once.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from tallybook.domain.figures import Failures
+from tallybook.domain.outcome import SkipReason
 from tallybook.domain.run import ClientRun, OperationRun, Origin, Run, Status
 from tallybook.report import words
 from tallybook.report.content import commands, note_on_client
 from tallybook.report.verdict import verdict
+
+WIDTH = 80
+MOST_NAMED = 3
 
 CURES: Mapping[str, str] = {
     "auth": "Check scorer.api_key; `tallybook doctor` tries it.",
@@ -33,10 +38,10 @@ BLOCKED_CURES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A piece of the explanation. *client_id*: None where it speaks of the run."""
+    """A piece of the explanation. *clients*: whom it is true of; empty where it speaks of the run."""
 
     text: str
-    client_id: str | None = None
+    clients: tuple[str, ...] = ()
 
 
 def explain(run: Run, failures: Sequence[Failures] = ()) -> list[Said]:
@@ -45,14 +50,22 @@ def explain(run: Run, failures: Sequence[Failures] = ()) -> list[Said]:
 
 
 def explain_text(run: Run, failures: Sequence[Failures] = ()) -> str:
-    """As paragraphs, the commands last."""
-    paragraphs = [_paragraph(each) for each in explain(run, failures)]
+    """As paragraphs of 80 columns, the commands last."""
+    paragraphs = [line for each in explain(run, failures) for line in _paragraph(each)]
     steps = [f"  {what}: {command}" for what, command in commands(run) if "explain" not in command]
     return "\n".join([*paragraphs, "", "Next", *steps]) + "\n"
 
 
-def _paragraph(said: Said) -> str:
-    return f"{said.client_id}: {said.text}" if said.client_id else said.text
+def _paragraph(said: Said) -> list[str]:
+    each = ", each" if len(said.clients) > 1 and said.text[:1].isdigit() else ""
+    text = f"{_who(said.clients)}{each}: {said.text}" if said.clients else said.text
+    return wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _who(clients: Sequence[str]) -> str:
+    if len(clients) <= MOST_NAMED:
+        return words.listed(clients)
+    return f"{', '.join(clients[: MOST_NAMED - 1])} and {len(clients) - MOST_NAMED + 1} more clients"
 
 
 # -- the run -----------------------------------------------------------------------------------------------------------
@@ -96,7 +109,8 @@ def _why_paused(run: Run) -> str:
     code = run.blocked_reason or ""
     cure = BLOCKED_CURES.get(code, "What was not attempted stays pending. It goes on with:")
     closing = "Paused for 24 h it ends, and the next run takes the rest."
-    return f"It is paused: {words.blocked_reason(code) or 'nobody said why'}. {cure} tallybook run resume {run.run_id}. {closing}"
+    why = words.blocked_reason(code) or "nobody said why"
+    return f"It is paused: {why}. {cure} tallybook run resume {run.run_id}. {closing}"
 
 
 def _under_way(run: Run) -> str:
@@ -111,13 +125,25 @@ def _under_way(run: Run) -> str:
 
 
 def _of_clients(run: Run, failures: Sequence[Failures]) -> Iterator[Said]:
-    fine = [client for client in run.clients if not list(_troubles(client, failures))]
+    """What is true of several clients is said once."""
+    told: dict[str, list[str]] = {}
     for client in run.clients:
-        yield from (Said(text, client.client_id) for text in _troubles(client, failures))
-    done = [client for client in fine if client.status is Status.COMPLETED]
-    if run.clients and done:
-        who = "Every client" if len(done) == len(run.clients) else words.count(len(done), "client")
-        yield Said(f"{who} completed without a failure.")
+        for text in _troubles(client, failures):
+            told.setdefault(text, []).append(client.client_id)
+    yield from (Said(text, tuple(clients)) for text, clients in sorted(told.items(), key=_failures_first))
+    done = sum(1 for client in run.clients if client.status is Status.COMPLETED)
+    if done and run.clients:
+        yield Said(f"{_share(done, len(run.clients))} completed without a failure.")
+
+
+def _failures_first(told: tuple[str, list[str]]) -> bool:
+    return " failed " not in told[0]
+
+
+def _share(number: int, total: int) -> str:
+    if total == 1:
+        return "The client"
+    return f"All {total} clients" if number == total else f"{number} of {total} clients"
 
 
 def _troubles(client: ClientRun, failures: Sequence[Failures]) -> Iterator[str]:
@@ -133,19 +159,22 @@ def _troubles(client: ClientRun, failures: Sequence[Failures]) -> Iterator[str]:
 def _of_operation(client: ClientRun, operation: OperationRun, failures: Sequence[Failures]) -> Iterator[str]:
     name = words.plain(operation.operation)
     if operation.finish_reason not in (None, "no_work") and operation.finish_reason != client.finish_reason:
-        yield f"{name} {words.plain(operation.status)}: {words.finish_reason(operation.finish_reason)}."
+        yield f"{_left_out(operation)}: {words.finish_reason(operation.finish_reason)}."
     for each in failures:
         if (each.client_id, each.operation) == (client.client_id, operation.operation):
             yield _failed(each, operation)
-    skips = [(reason, number) for reason, number in operation.reasons.items() if not _is_failure(reason, failures)]
+    skips = [(reason, number) for reason, number in operation.reasons.items() if reason in set(SkipReason)]
     for reason, number in skips:
         yield _skipped(reason, number, operation)
     if operation.tally.pending and operation.status.terminal:
         yield f"{words.count(operation.tally.pending, 'lead')} of {name} stayed pending. The next run takes them up."
 
 
-def _is_failure(reason: str, failures: Sequence[Failures]) -> bool:
-    return any(each.reason == reason for each in failures)
+def _left_out(operation: OperationRun) -> str:
+    name = words.plain(operation.operation)
+    if operation.status is Status.COMPLETED:
+        return f"{name} was left out"
+    return f"{name} {words.plain(operation.status)}"
 
 
 def _failed(failure: Failures, operation: OperationRun) -> str:

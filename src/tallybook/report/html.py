@@ -89,7 +89,8 @@ def _client(row: Row) -> str:
     name = escape(row.name if row.within or row.status is None else f"{words.SIGNS[row.status]} {row.name}")
     status = f' <span class="note {_TONES.get(row.status, "")}">{_said(row)}</span>' if row.status else ""
     cells = "".join(f"<td>{escape(cell)}</td>" for cell in _figures(row))
-    return f"<tr{' class="within"' if row.within else ''}><td>{name}{status}</td>{cells}</tr>"
+    opening = '<tr class="within">' if row.within else "<tr>"
+    return f"{opening}<td>{name}{status}</td>{cells}</tr>"
 
 
 def _figures(row: Row) -> Sequence[str]:

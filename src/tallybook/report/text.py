@@ -64,9 +64,17 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield ""
     yield _line("", HEADINGS)
     for row in rows:
-        yield _line(_name(row), figures_of(row.tally)) if row.tally != Tally() or not row.note else _name(row)
-        if row.note:
-            yield f"      {one_line(row.note)}"
+        yield from _row(row)
+
+
+def _row(row: Row) -> Iterator[str]:
+    """What has no figures says why on its line; else a note has a line of its own."""
+    if row.note and row.tally == Tally():
+        yield f"{padded(_name(row), NAME)}      {one_line(row.note)}"
+        return
+    yield _line(_name(row), figures_of(row.tally))
+    if row.note:
+        yield f"      {one_line(row.note)}"
 
 
 def _name(row: Row) -> str:

@@ -28,6 +28,13 @@ def last_line(run: Run) -> str:
     return f"{verdict(run)} {'Go on' if run.status is Status.PAUSED else 'More'}: {next_command(run)}"
 
 
+def closing_lines(run: Run) -> list[str]:
+    """What a run came to, an operation a line, and the verdict last. Every lead found is accounted for (F15)."""
+    sums = words.by_operation(run.clients)
+    lines = [f"  {words.plain(name):<15} {words.counts(tally)}" for name, tally in sums.items() if tally.found]
+    return [f"Run {run.run_id}", *lines, last_line(run)]
+
+
 def _ending(run: Run) -> str:
     said = words.plain(run.status).capitalize()
     took = words.lasted(run.started_at, run.ended_at)

@@ -59,7 +59,8 @@ def finish_reason(code: str | None) -> str:
 
 
 def blocked_reason(code: str | None) -> str:
-    return BLOCKED_REASONS.get(code, plain(code)) if code else ""
+    """What something waits for. What is no code of ours is somebody's own words."""
+    return BLOCKED_REASONS.get(code, code) if code else ""
 
 
 def meaning(reason: str) -> str:

@@ -6,9 +6,10 @@ have no word boundaries to go by: phrases in them are looked for anywhere in the
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import accumulate, islice
 
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -55,13 +56,9 @@ def unfolded_span(text: str, start: int, end: int) -> tuple[int, int]:
     """Where in *text* the characters *start* to *end* of `fold(text)` come from."""
     if text.isascii():
         return start, end
-    position, first = 0, len(text)
-    for index, char in enumerate(text):
-        first = min(first, index) if position + len(_FOLDING[ord(char)]) > start else first
-        position += len(_FOLDING[ord(char)])
-        if position >= end:
-            return first, index + 1
-    return first, len(text)
+    ends = list(accumulate(len(_FOLDING[ord(char)]) for char in text))
+    last = bisect_left(ends, end)
+    return min(bisect_right(ends, start), last), last + 1
 
 
 def keys_of(text: str) -> list[str]:

@@ -2,8 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from threading import Lock
+from contextlib import contextmanager
 from typing import Any
 
 from tallybook.database import Clock, Database, Tx, Writer, driver_errors, utc_now
@@ -18,8 +17,6 @@ class Connections:
         self._clock = clock
         self._readers: deque[Any] = deque()
         self._writers: deque[Writer] = deque()
-        # On SQLite a second writer would poll for the lock; waiting here is quicker.
-        self._turn = Lock() if database.sqlite else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:
@@ -39,7 +36,7 @@ class Connections:
     @contextmanager
     def writing(self) -> Iterator[Tx]:
         """A transaction that commits at the end. Raises StoreUnavailable."""
-        with self._turn, self._answers("written"):
+        with self._answers("written"):
             writer = _taken(self._writers) or Writer(self._database, self._clock)
             try:
                 with writer.transaction() as tx:

@@ -12,9 +12,6 @@ from tallybook.stores.merging import merged
 from tallybook.stores.post_files import lists_by_url, posts_in
 from tallybook.stores.tabular import BadRow, Imported, Wanted, checked, decoded, rows_of
 
-LONGEST_LEAD_ID_BYTES = 1_000
-"""A row of an index of PostgreSQL holds some 2,700 bytes, and a lead's id shares it with others."""
-
 READ_FROM: Mapping[str, tuple[str, ...]] = {
     "id": (),  # only by --map
     "profile_url": ("profile_url", "URL", "LinkedIn Profile URL"),
@@ -169,7 +166,7 @@ def _lead_of(row: Row, columns: _Columns) -> Lead:
     profile_url = text("profile_url")
     title = text("position")
     return Lead(
-        lead_id=_short_enough(read_lead_id(text("id")) if columns.of["id"] else lead_id_of_url(profile_url)),
+        lead_id=read_lead_id(text("id")) if columns.of["id"] else lead_id_of_url(profile_url),
         profile_url=profile_url,
         full_name=text("full_name") or f"{text('first_name')} {text('last_name')}".strip(),
         headline=text("headline") or title,
@@ -179,12 +176,6 @@ def _lead_of(row: Row, columns: _Columns) -> Lead:
         positions=tuple(_positions(row, columns)) or _only_position(title, text("company")),
         skills=_skills(row.value(columns.of["skills"])),
     )
-
-
-def _short_enough(lead_id: LeadId) -> LeadId:
-    if len(lead_id.encode()) > LONGEST_LEAD_ID_BYTES:
-        raise BadInput(f"a lead's id is longer than {LONGEST_LEAD_ID_BYTES:,} bytes")
-    return lead_id
 
 
 def _positions(row: Row, columns: _Columns) -> Iterator[Position]:

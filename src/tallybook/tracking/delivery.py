@@ -8,6 +8,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
@@ -79,6 +80,7 @@ class Delivery:
     def after_fork(self) -> None:
         """In the child: the writer's thread, the connections and the locks are the parent's."""
         self._left_behind += [self._ledger, self._source]
+        self._health.after_fork()
         self.spool.close()
         if self._ledger is not None:
             old = self._ledger
@@ -127,8 +129,11 @@ class Delivery:
                 return False
         return self.replay()
 
+    def now(self) -> datetime:
+        return self._ledger.clock() if self._ledger else utc_now()
+
     def _keep(self, saying: Saying) -> None:
-        at = stamp(self._ledger.clock() if self._ledger else utc_now())
+        at = stamp(self.now())
         with self._gate:
             self.spool.append(replace(saying, at=at, key=uuid.uuid4().hex))
 
@@ -204,7 +209,7 @@ class Delivery:
                 self._set_aside(file, line, repr(error))
                 return
             self._health.refused(line.saying.verb, error)
-            log.warning("%s, spooled at %s, was refused: %s", line.saying.verb, line.saying.at, error)  # noqa: TRY400
+            log.warning("%s, spooled at %s, was refused: %s", line.saying.verb, line.saying.at, error)
 
     def _set_aside(self, file: SpoolFile, line: Waiting, why: str) -> None:
         log.error("a line of the spool was set aside in %s: %s", file.set_aside(line), why)

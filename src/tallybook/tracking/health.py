@@ -35,6 +35,10 @@ class Health:
         self._lost = 0
         self._last_error: str | None = None
 
+    def after_fork(self) -> None:
+        """In the child: somebody may have held the lock."""
+        self._lock = threading.Lock()
+
     def refused(self, verb: str, error: Exception) -> None:
         with self._lock:
             self._refused[verb] += 1

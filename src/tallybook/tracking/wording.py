@@ -8,12 +8,12 @@ from tallybook.domain import fields as known
 from tallybook.domain import runid
 from tallybook.domain.client import read_client_id
 from tallybook.domain.errors import BadInput, UnknownField, UnknownWord
-from tallybook.domain.fields import LARGEST, Field, Sort, Value
+from tallybook.domain.fields import LARGEST, Field, Sort, Value, storable
 from tallybook.domain.lead import read_lead_id
 from tallybook.domain.outcome import Kind, Outcome, Versions, read_reason
 from tallybook.domain.run import JobType, OperationName, Status, Trigger, finish_reason_of
 from tallybook.domain.tally import Money, Usage
-from tallybook.tracking.saying import Plain
+from tallybook.tracking.saying import Plain, Saying
 
 LONGEST_KEY = 200
 
@@ -21,6 +21,20 @@ LONGEST_KEY = 200
 def read_run(text: object) -> str:
     """A run id or a label, unchanged. Raises InvalidRunId for any other text, and for what is no text (F39)."""
     return runid.RunId.parse(text).text
+
+
+def read_names(verb: str, run_id: object, client_id: object) -> tuple[str, str | None]:
+    """(run id or label, client id) of a verb. Raises BadInput where a client verb names no client."""
+    text, client = read_run(run_id), read_client(client_id)
+    if client is None and verb in _OF_CLIENTS and client_in(text) is None:
+        raise BadInput(f"{text!r} names a run but no client; give client_id")
+    return text, client
+
+
+def name_of(saying: Saying) -> str:
+    """What a verb that creates gives, as far as the words themselves tell."""
+    run_id = runid.RunId.parse(saying.run).key
+    return runid.label(run_id, saying.client or client_in(saying.run) or "") if saying.verb in _OF_CLIENTS else run_id
 
 
 def client_in(text: str) -> str | None:
@@ -128,8 +142,24 @@ def _named(name: str) -> str:
     return found
 
 
+_OF_CALLS = (
+    "operation, call_id, provider, model, result, input_tokens, cached_tokens, output_tokens, cost_usd, attempt, chunk"
+)
+
+
+def refuse_unknown(said: Mapping[str, object]) -> None:
+    """Raises UnknownField for what is no field of a call."""
+    for name in said:
+        raise UnknownField(f"{name!r} is no field of a call; known fields: {_OF_CALLS}")
+
+
+def read_texts(**said: object) -> dict[str, str]:
+    """Free words; None says nothing."""
+    return {name: storable(str(value)) for name, value in said.items() if value is not None}
+
+
 def _text(_name: str, value: object) -> str:
-    return known.storable(str(value))
+    return storable(str(value))
 
 
 def read_whole(name: str, value: object) -> int:
@@ -169,6 +199,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
+_OF_CLIENTS = ("create_client_run", "update_client_run", "complete_client_run", "record_outcome", "record_call")
 _VERSIONS = {"rubric": "rubric_version", "prompt": "prompt_version", "formula": "formula", "model": "model"}
 _OUTCOME_FACTS: Mapping[str, Callable[[str, object], Plain]] = {
     "detail": _text,

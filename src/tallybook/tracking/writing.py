@@ -27,7 +27,8 @@ def replay(tx: Tx, sayings: Sequence[Saying]) -> None:
     for saying in sayings:
         if events.append(tx, "replayed", f"{saying.verb} said at {saying.at}", once_key=f"spooled {saying.key}"):
             write(_as_of(tx, saying.at), saying)
-            reported.heard_of(tx, runid.RunId.parse(saying.run).key)
+            if saying.verb not in _NOT_OF_A_RUN:
+                reported.heard_of(tx, runid.RunId.parse(saying.run).key)
 
 
 def _as_of(tx: Tx, at: str) -> Tx:
@@ -223,4 +224,5 @@ _VERBS: Mapping[str, Callable[[Tx, Saying], Answer]] = {
     "reserve_run_id": _reserve_run_id,
     "note_refusal": _note_refusal,
 }
+_NOT_OF_A_RUN = ("reserve_run_id", "note_refusal")
 VERBS = frozenset(_VERBS)

@@ -178,6 +178,8 @@ def test_all_points_and_no_penalty_make_100(rubric: list[Attribute]) -> None:
         ([(wanted("a", 20), 20), (unwanted("z", 8, scale=Scale.FIXED), 0.5)], 60.0),
         ([(unwanted("z", 10), -5)], 0.0),
         ([(wanted("a", 3), 1)], 33.33),
+        ([(wanted("a", 20), 20), (wanted("b", 15), 10.5), (wanted("c", bonus=True), None), (unwanted("z"), 7)], 67.14),
+        ([(wanted("a", 20), 20), (wanted("b", 15), 10.5), (wanted("c", 10, bonus=True), 0), (unwanted("z"), 7)], 52.22),
         ([], 0.0),
     ],
 )

@@ -18,6 +18,7 @@ from tallybook.domain.run import (
     Status,
     Stop,
     Trigger,
+    Word,
     finish_reason_of,
     verdict,
     verdict_of_children,
@@ -171,3 +172,10 @@ def test_the_tally_of_a_client_run_is_the_sum_of_its_operation_runs() -> None:
     operations = tuple(OperationRun(each, Status.COMPLETED, Tally(found=2, scored=1)) for each in OperationName)
     run = ClientRun("acme", "Acme", "l", Status.COMPLETED, operations=operations, ended_at=datetime.now(UTC))
     assert run.tally == Tally(found=6, scored=3)
+
+
+def test_a_vocabulary_without_legacy_spellings_reads_its_own_words() -> None:
+    class Colour(Word):
+        RED = "red"
+
+    assert Colour.read(" Red ") is Colour.RED

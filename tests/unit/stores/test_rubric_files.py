@@ -175,8 +175,8 @@ def test_an_inline_toml_list_has_the_line_of_its_start() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"name": "Ours", "notes": [],\n"attributes": {"a": 1},\n"post_attributes": [%s]}'
-        % '{"id": "a", "heading": "A", "category": "positive", "max_points": 1}',
+        '{"name": "Ours", "notes": [],\n"attributes": {"a": 1},\n'
+        '"post_attributes": [{"id": "a", "heading": "A", "category": "positive", "max_points": 1}]}',
         'name = "Ours"\nattributes = "none"\nnotes = []\n[[post_attributes]]\nid = "a"\nheading = "A"\n'
         'category = "positive"\nmax_points = 1\n',
     ],

@@ -84,9 +84,8 @@ def test_every_trait_is_said_by_its_own_phrases_or_by_none(script: Script) -> No
 
 @each_script
 def test_small_talk_says_nothing_that_any_rubric_looks_for(script: Script) -> None:
-    talk = (*words.PLACES, *words.INDUSTRIES, *words.COMPANIES, *words.TITLES, *words.SKILLS)
-    talk += (*words.SMALL_TALK, *words.CHORES, *words.POST_TALK, INJECTION)
-    for text in talk:
+    names = (*words.PLACES, *words.INDUSTRIES, *words.COMPANIES, *words.TITLES, *words.SKILLS)
+    for text in (*names, *words.SMALL_TALK, *words.CHORES, *words.POST_TALK, INJECTION):
         assert not phrases_said(script.traits, text), text
         assert not phrases_said(script.post_traits, text), text
 

@@ -15,6 +15,8 @@ _NOBODY_AHEAD = (
     " AND (o.status = 'running' OR p.created_at < r.created_at"
     " OR (p.created_at = r.created_at AND p.run_id < r.run_id)))"
 )
+_PUT_BACK = "status = 'queued', turn = turn + 1, enqueued = 0, worker = NULL, version = version + 1"
+_AS_TICKET_SAYS = "turn = ? AND status = 'queued'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +41,32 @@ def unplanned_runs(tx: Tx) -> list[str]:
     return [run_id for (run_id,) in rows]
 
 
-def dispatch(tx: Tx, window: int, *, again: bool) -> list[Ticket]:
-    """Top up the queue: per run at most *window* client runs wait in it, in order of position.
-
-    Gives the client runs that are to be enqueued; with *again* those given before as well: enqueueing is idempotent,
-    and whoever was to do it may have died.
+def dispatch(tx: Tx, window: int) -> list[Ticket]:
+    """Top up the queue: per run at most *window* client runs wait in it, in order of position. Gives those that are to
+    be enqueued now; should the process die before it does that, somebody else finds them among `tickets_out`.
     """
     rows = tx.rows("SELECT run_id FROM @runs WHERE planned = 1 AND status = 'running' AND stop IS NULL ORDER BY run_id")
     tickets: list[Ticket] = []
     for (run_id,) in rows:
-        tickets.extend(_of_run(tx, run_id, window, again=again))
+        tickets.extend(_of_run(tx, run_id, window))
     return tickets
 
 
-def _of_run(tx: Tx, run_id: str, window: int, *, again: bool) -> list[Ticket]:
+def _of_run(tx: Tx, run_id: str, window: int) -> list[Ticket]:
     waiting = _select(tx, run_id, "c.enqueued = 1", window)
-    if len(waiting) > window // 2 and not again:
+    if len(waiting) > window // 2:
         return []
     fresh = _select(tx, run_id, f"c.enqueued = 0 AND {_NOBODY_AHEAD}", window - len(waiting))
-    for ticket in fresh:
-        tx.execute(f"UPDATE @client_runs SET enqueued = 1 WHERE {OF_CLIENT}", ticket.key)
-    return [*waiting, *fresh] if again else fresh
+    return [ticket for ticket in fresh if _hand_out(tx, ticket)]
+
+
+def _hand_out(tx: Tx, ticket: Ticket) -> bool:
+    """False when another process was faster."""
+    mark = f"UPDATE @client_runs SET enqueued = 1 WHERE {OF_CLIENT} AND {_AS_TICKET_SAYS} AND enqueued = 0"
+    return bool(tx.execute(mark, (*ticket.key, ticket.turn)))
 
 
 def _select(tx: Tx, run_id: str, which: str, most: int) -> list[Ticket]:
-    if most <= 0:
-        return []
     rows = tx.rows(
         "SELECT c.client_id, c.position, c.turn FROM @client_runs c JOIN @runs r ON r.run_id = c.run_id"
         f" WHERE c.run_id = ? AND c.status = 'queued' AND {which} ORDER BY c.position LIMIT ?",
@@ -73,17 +75,36 @@ def _select(tx: Tx, run_id: str, which: str, most: int) -> list[Ticket]:
     return [Ticket(ClientKey(run_id, client_id), position, turn) for client_id, position, turn in rows]
 
 
-def hand_back(tx: Tx, key: ClientKey) -> None:
-    """A worker that shuts down puts its client run back in the queue for another, unless its run was told to stop."""
+def tickets_out(tx: Tx) -> list[Ticket]:
+    """Client runs that wait in the queue or are worked on: those the engine must know of."""
+    rows = tx.rows(
+        "SELECT c.run_id, c.client_id, c.position, c.turn FROM @client_runs c JOIN @runs r ON r.run_id = c.run_id"
+        " WHERE r.planned = 1 AND r.status = 'running' AND r.stop IS NULL"
+        " AND (c.status = 'running' OR (c.status = 'queued' AND c.enqueued = 1)) ORDER BY c.run_id, c.position"
+    )
+    return [Ticket(ClientKey(run_id, client_id), position, turn) for run_id, client_id, position, turn in rows]
+
+
+def reissue(tx: Tx, ticket: Ticket) -> bool:
+    """Put a client run back whose ticket was used up without working it to its end. False when it has moved on."""
+    back = f"UPDATE @client_runs SET {_PUT_BACK} WHERE {OF_CLIENT} AND turn = ? AND status IN ('queued', 'running')"
+    return bool(tx.execute(back, (*ticket.key, ticket.turn)))
+
+
+def hand_back(tx: Tx, key: ClientKey, worker: str) -> None:
+    """A worker that shuts down puts its client run back in the queue for another, unless its run was told to stop.
+
+    Nothing happens when it is no longer its own: it was taken for dead, and somebody else works on it.
+    """
     lock_run(tx, key.run_id)
     row = tx.row("SELECT stop, blocked_reason FROM @runs WHERE run_id = ? AND stop IS NOT NULL", (key.run_id,))
     if row is not None:
         stops.stop_client(tx, key, Stop(row[0]), row[1] or "")
         return
     tx.execute(
-        "UPDATE @client_runs SET status = 'queued', turn = turn + 1, enqueued = 0, worker = NULL, version = version + 1"
-        f" WHERE {OF_CLIENT} AND status = 'running'",
-        key,
+        f"UPDATE @client_runs SET {_PUT_BACK}"
+        f" WHERE {OF_CLIENT} AND (status = 'queued' OR (status = 'running' AND worker = ?))",
+        (*key, worker),
     )
 
 

@@ -1,0 +1,166 @@
+"""`tallybook demo`: everything at once, on sample data, with nothing but this machine."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tallybook.cli import output
+from tallybook.domain.errors import BadInput, Busy, Conflict
+from tallybook.report import words
+
+if TYPE_CHECKING:
+    from tallybook.app import App
+    from tallybook.domain.run import Run
+
+FOLDER = "tallybook-demo"
+OURS = (
+    "tallybook.toml", "tallybook.db*", "tallybook-engine.db*", "tallybook-slots/*", "tallybook-spool/*",
+    "clients.csv", "*-leads.csv", "*-posts.json", "*-rubric.json",
+)  # fmt: skip
+"""What the demo makes in its folder. --fresh removes these and touches nothing else."""
+
+
+def command(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin again: forget the demo's books")] = False,
+) -> None:
+    """Try everything on sample data: three fictional clients, 180 leads, no account, no network, no key.
+
+    Works in the folder tallybook-demo under this one, with settings of its own. Your books are not touched.
+    """
+    folder = _folder()
+    if fresh:
+        _forget(folder)
+    with contextlib.chdir(folder), contextlib.closing(_own_app()) as app:
+        _import_all(app)
+        run = _run_all(app)
+        _tell(app, run)
+    _show_next(run)
+
+
+def _folder() -> Path:
+    folder = Path(FOLDER)
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise BadInput(f"{FOLDER} is a file here; move it, or run the demo in another folder") from None
+    except OSError as error:
+        raise BadInput(f"the folder {FOLDER} cannot be made here: {error.strerror}") from None
+    return folder
+
+
+def _forget(folder: Path) -> None:
+    from tallybook.cli.slots import held_slots
+    from tallybook.database import Database
+
+    if held_slots(Database(f"sqlite:///{folder}/tallybook.db")):
+        raise Conflict(f"another process is at work in {FOLDER}; wait for it, or end it, then begin again")
+    for pattern in OURS:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def _own_app() -> "App":
+    """Nobody's environment reaches the demo: it must not write to the operator's books, nor pay for a model."""
+    from tallybook.app import App
+    from tallybook.cli.init import write_settings
+    from tallybook.settings import load
+
+    settings = Path("tallybook.toml")
+    if not settings.exists():
+        write_settings(settings)
+    return App(load({"database.url": "sqlite:///tallybook.db", "scorer.model": "keywords"}, environ={}, folder=Path()))
+
+
+# -- the data, by the importers that everybody uses --------------------------------------------------------------------
+
+
+def _import_all(app: "App") -> None:
+    from tallybook.stores.client_files import read_clients
+    from tallybook.testing.demo_files import write_demo
+
+    files = write_demo(Path())
+    clients = read_clients(files[0].read_bytes()).rows
+    app.clients.put_clients(clients)
+    leads = sum(_import_client(app, client.client_id) for client in clients)
+    names = ", ".join(client.name for client in clients)
+    output.note(f"{words.count(len(clients), 'client')} ({names}), {words.count(leads, 'lead')}, in {FOLDER}/")
+
+
+def _import_client(app: "App", client_id: str) -> int:
+    from tallybook.cli.importing import import_leads
+    from tallybook.stores.rubric_files import read_rubric, rubric_of_rows
+
+    store = app.clients.store(client_id)
+    store.put_rubric(rubric_of_rows(read_rubric(Path(f"{client_id}-rubric.json").read_bytes()).rows))
+    posts = Path(f"{client_id}-posts.json")
+    return import_leads(store, f"{client_id}-leads.csv", str(posts) if posts.exists() else None, {}).leads
+
+
+# -- the run -----------------------------------------------------------------------------------------------------------
+
+
+def _run_all(app: "App") -> "Run":
+    from tallybook.cli.progress import follow
+
+    run_id = _started(app)
+    with app.engine():
+        return follow(app.ledger.database, run_id, verdict=False)
+
+
+def _started(app: "App") -> str:
+    """A new run, or the one that an earlier demo left unfinished."""
+    from tallybook.engine import trigger
+    from tallybook.ledger.write.starts import Caller, Request, Start
+
+    asked = Start(Request(), Caller(name="tallybook demo"), style=app.run_id_style)
+    try:
+        return trigger.start(app.ledger, app.clients, asked).run_id
+    except Busy as busy:
+        output.note(f"Run {busy.run_id} of an earlier demo is unfinished; it goes on.")
+        run_id = str(busy.run_id)
+        trigger.resume(app.ledger, run_id)
+        return run_id
+
+
+# -- what came of it ---------------------------------------------------------------------------------------------------
+
+
+def _tell(app: "App", run: "Run") -> None:
+    from tallybook.ledger.audit import audit
+    from tallybook.report.text import text_summary
+    from tallybook.report.verdict import verdict
+
+    if run.status.terminal and not run.tally.found:
+        output.say(f"Run {run.run_id}: {verdict(run)}")
+        output.say("The demo has worked on every lead before. `tallybook demo --fresh` begins again.")
+    else:
+        output.say(text_summary(run))
+    found = audit(app.ledger.database)
+    checked = words.count(found.checked, "operation run")
+    if found.differences:
+        output.say(f"Audit: {words.count(len(found.differences), 'difference')} in {checked}; please report this")
+        return
+    output.say(f"Audit: {checked} recomputed from their rows, no difference")
+
+
+def _show_next(run: "Run") -> None:
+    output.say()
+    output.say("Look around:")
+    for line in _next_commands(run):
+        output.say(f"  {line}")
+
+
+def _next_commands(run: "Run") -> Sequence[str]:
+    rows = [
+        (f"cd {FOLDER}", ""),
+        ("tallybook run list", "every run, newest first"),
+        (f"tallybook run show {run.run_id}", "the run, client by client"),
+        ("tallybook lead list acme-law", "people and their scores"),
+        ("tallybook lead why acme-law linkedin.test/in/thea-thin", "what became of one of them, and why"),
+        ("tallybook report " + run.run_id, "the report again"),
+        ("tallybook doctor", "is all well?"),
+    ]
+    return output.lines_of(rows)
