@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tallybook.cli import output
+from tallybook.cli.lead_shown import HEADINGS, lead_in_json, row_of
 from tallybook.cli.nouns import noun
 from tallybook.cli.opening import Cursor, Json, Limit, opened
 from tallybook.cli.paging import page_of, told_next
@@ -14,14 +15,11 @@ from tallybook.report import words
 
 if TYPE_CHECKING:
     from tallybook.cli.importing import LeadImport
-    from tallybook.stores.rows import StoredLead
 
 app = noun("Leads: the people a client looks at.")
 
 ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id", show_default=False)]
 LeadArgument = Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id or profile URL", show_default=False)]
-HEADINGS = ("NAME", "SCORE", "POSTS", "POST SCORE", "STATE", "LEAD")
-LONGEST_NAME = 32
 
 
 @app.command("import")
@@ -91,25 +89,24 @@ def list_(
     with opened(ctx) as app:
         items, more = page_of(app.clients.store(client).leads, cursor, limit, lambda each: each.lead.lead_id)
     if as_json:
-        output.page([in_json(each) for each in items], more)
+        output.page([lead_in_json(each) for each in items], more)
         return
     if not items:
         output.note(f"There are no leads here: `tallybook lead import {client} FILE` adds some.")
         return
-    output.table([_row(each) for each in items], HEADINGS, right=(1, 2, 3))
+    output.table([row_of(each) for each in items], HEADINGS, right=(1, 2, 3))
     told_next(f"tallybook lead list {client} --limit {limit}", more)
 
 
 @app.command()
 def why(ctx: typer.Context, client: ClientArgument, lead: LeadArgument, as_json: Json = False) -> None:
     """Tell everything that ever became of a lead, over all runs, newest first."""
-    from tallybook.cli.lead_why import history_of, in_words
-    from tallybook.cli.lead_why import in_json as why_in_json
+    from tallybook.cli.lead_why import history_of, in_json, in_words
 
     with opened(ctx) as app:
         history = history_of(app, client, lead)
     if as_json:
-        output.emit(why_in_json(history))
+        output.emit(in_json(history))
         return
     for line in in_words(history):
         output.say(line)
@@ -132,53 +129,7 @@ def exclude(
         store.exclude(found.lead.lead_id, not off)
         found = store.lead(found.lead.lead_id)
     if as_json:
-        output.emit(in_json(found))
+        output.emit(lead_in_json(found))
         return
     what = "is excluded from all runs to come" if found.excluded_by_hand else "takes part in runs"
     output.say(f"{found.lead.full_name or found.lead.lead_id} {what}")
-
-
-def in_json(stored: "StoredLead") -> Mapping[str, Any]:
-    lead = stored.lead
-    return {
-        "lead_id": lead.lead_id,
-        "profile_url": lead.profile_url,
-        "full_name": lead.full_name,
-        "headline": lead.headline,
-        "score": stored.score,
-        "scored_at": stored.scored_at,
-        "score_status": stored.score_status,
-        "score_reason": stored.score_reason,
-        "excluded_by": stored.excluded_by,
-        "excluded_by_hand": stored.excluded_by_hand,
-        "flagged": stored.flagged,
-        "posts": len(lead.posts),
-        "posts_scored": sum(post.scored for post in lead.posts),
-        "post_score": stored.post_score,
-        "post_status": stored.post_status,
-        "post_reason": stored.post_reason,
-        "harvested_at": stored.harvested_at,
-        "harvest_status": stored.harvest_status,
-        "harvest_reason": stored.harvest_reason,
-    }
-
-
-def _row(stored: "StoredLead") -> tuple[str, ...]:
-    lead = stored.lead
-    name = output.cut(lead.full_name, LONGEST_NAME) or words.NOTHING
-    return (name, _score(stored.score), str(len(lead.posts)), _score(stored.post_score), state(stored), lead.lead_id)
-
-
-def _score(score: float | None) -> str:
-    return words.NOTHING if score is None else f"{score:.2f}"
-
-
-def state(stored: "StoredLead") -> str:
-    """Where a lead stands, in a word or two."""
-    if stored.excluded_by_hand:
-        return "excluded by hand"
-    if stored.excluded_by:
-        return f"excluded by {stored.excluded_by}"
-    if stored.score_reason:
-        return f"{stored.score_status}: {words.plain(stored.score_reason)}"
-    return stored.score_status or "new"

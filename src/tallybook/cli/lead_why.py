@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from tallybook.cli import output
+from tallybook.cli.lead_shown import lead_in_json
 from tallybook.domain.errors import BadInput, NotFound
 from tallybook.domain.lead import lead_id_of_url
 from tallybook.domain.outcome import Kind, LeadId
 from tallybook.domain.run import OperationName
+from tallybook.engine.worklist import MOST_RUNS
 from tallybook.ledger import read
 from tallybook.ledger.read import Told
 from tallybook.report import facts, words
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
     from tallybook.stores.sql import SqlStore
 
 PAGE = 1000
-MOST_RUNS = 3
-"""As the engine counts: after so many failed runs with the same input a lead is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,6 @@ def _every(store: "SqlStore") -> "Iterator[StoredLead]":
 
 
 def in_json(history: History) -> Mapping[str, Any]:
-    from tallybook.cli.lead import in_json as lead_in_json
-
     return {
         "client_id": history.client_id,
         "lead_id": history.lead_id,
@@ -183,8 +182,6 @@ def _because(told: Told) -> Iterator[str]:
 
 
 def _breakdown(breakdown: Mapping[str, Any]) -> Iterator[str]:
-    from tallybook.cli import output
-
     rows = [_attribute(name, line) for name, line in breakdown.items() if isinstance(line, Mapping)]
     yield from (f"  {line}" for line in output.lines_of(rows, right=(1,)))
 

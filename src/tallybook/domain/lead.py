@@ -10,7 +10,6 @@ from tallybook.domain.errors import BadInput
 from tallybook.domain.outcome import LeadId
 
 LONGEST_LEAD_ID = 1_000
-"""Bytes. A row of an index of PostgreSQL holds some 2,700, and a lead's id shares it with others."""
 """Bytes of UTF-8. With run and client it is the key of a PostgreSQL index, which holds 2,704."""
 
 
@@ -96,5 +95,5 @@ def read_lead_id(text: object, *, named: str = "a lead id") -> LeadId:
     if not text.isprintable():
         raise BadInput(f"{named} has characters that cannot be printed")
     if len(text.encode()) > LONGEST_LEAD_ID:
-        raise BadInput(f"a lead's id is longer than {LONGEST_LEAD_ID:,} bytes")
+        raise BadInput(f"a lead id is longer than {LONGEST_LEAD_ID:,} bytes")
     return text

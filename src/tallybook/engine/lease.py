@@ -12,6 +12,8 @@ from tallybook.database import SCHEMA, Database
 from tallybook.domain.errors import LedgerUnavailable, TallybookError
 
 MOST_SLOTS = 64
+_KEEPALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+"""A server behind a dead network is noticed within some ten seconds."""
 
 
 class SlotsTaken(TallybookError):
@@ -55,6 +57,34 @@ class _SessionLock:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class Slot:
+    """The slot that a process holds while it works, and the name it works under. Raises SlotsTaken, LedgerUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._number, self._lock = take_slot(database)
+
+    @property
+    def executor(self) -> str:
+        return executor_id(self._number)
+
+    def held(self) -> bool:
+        """False when the lock was lost: others may take this process for dead."""
+        return self._lock.alive()
+
+    def retake(self) -> bool:
+        """Take the same slot again after its lock was lost; False while another holds it. Raises LedgerUnavailable."""
+        lock = try_slot(self._database, self._number)
+        if lock is None:
+            return False
+        self._lock.close()
+        self._lock = lock
+        return True
+
+    def close(self) -> None:
+        self._lock.close()
 
 
 def executor_id(number: int) -> str:
@@ -115,14 +145,23 @@ def _try_session(database: Database, number: int) -> Lock | None:
     import psycopg
 
     try:
-        connection = database.connect_driver(autocommit=True, keepalives_idle=5, keepalives_interval=2)
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_lock_key(number),)).fetchone()
+        connection = database.connect_driver(autocommit=True, **_KEEPALIVE)
+        taken = _locks(connection, number)
     except psycopg.Error as error:
         raise LedgerUnavailable(f"the database {database.shown} gives no lock: {error}") from error
-    if row and row[0]:
-        return _SessionLock(connection)
-    connection.close()
-    return None
+    return _SessionLock(connection) if taken else None
+
+
+def _locks(connection: Any, number: int) -> bool:
+    """Lock the slot for this session; one that does not get it is closed."""
+    taken = False
+    try:
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_lock_key(number),)).fetchone()
+        taken = bool(row[0])
+    finally:
+        if not taken:
+            connection.close()
+    return taken
 
 
 def _lock_key(number: int) -> int:

@@ -3,7 +3,8 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from tallybook.database import BUSY_TIMEOUT_S, Database
 from tallybook.engine import waking
 from tallybook.ledger.write.dispatch import Ticket
 
+log = logging.getLogger(__name__)
 NAME = "tallybook"
 APPLICATION_VERSION = "tallybook-1"
 """Pinned: DBOS takes up only work of its own version, and its default changes with every deploy."""
@@ -19,6 +21,9 @@ SYSTEM_SCHEMA = "tallybook_engine"
 QUEUE = "clients"
 WORKFLOW = "client_run"
 POLL_S = 0.25
+OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+KEPT = timedelta(days=30)
+PRUNED_AT_ONCE = 500
 
 
 class _Process:
@@ -38,14 +43,25 @@ def _prepare_import() -> None:
 def launch(database: Database, executor: str, at_once: int, work: Callable[[str, str], None]) -> "Queues":
     """Start DBOS in this process: *work*(run_id, client_id) for up to *at_once* clients, one at a time per client."""
     _prepare_import()
-    from dbos import DBOS, DBOSPortableJSONSerializer
-
-    _Process.work = work
     waking.install()
     _register_workflow()
     logging.getLogger("dbos").setLevel(logging.ERROR)
     engine = _system_engine(database)
-    dbos = DBOS(
+    dbos = _configured(engine, executor, at_once)
+    queues = Queues(dbos, engine, executor, waking.places(dbos, at_once))
+    _Process.work = work
+    try:
+        _launch()
+    except BaseException:
+        queues.close()
+        raise
+    return queues
+
+
+def _configured(engine: sa.Engine, executor: str, at_once: int) -> Any:
+    from dbos import DBOS, DBOSPortableJSONSerializer
+
+    return DBOS(
         config={
             "name": NAME,
             "system_database_engine": engine,
@@ -61,17 +77,20 @@ def launch(database: Database, executor: str, at_once: int, work: Callable[[str,
             "notification_listener_polling_interval_sec": 0.2,
         }
     )
-    waking.wake_when_one_ends(dbos)
+
+
+def _launch() -> None:
+    from dbos import DBOS
+
     DBOS.listen_queues([QUEUE])
     DBOS.launch()
     DBOS.register_queue(
         QUEUE,
         partition_concurrency=1,
-        worker_concurrency=at_once,
+        worker_concurrency=waking.MOST_AT_ONCE,
         polling_interval_sec=POLL_S,
         on_conflict="always_update",
     )
-    return Queues(dbos, engine, executor)
 
 
 def _register_workflow() -> None:
@@ -112,10 +131,12 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 class Queues:
     """A launched DBOS."""
 
-    def __init__(self, dbos: Any, engine: sa.Engine, executor: str) -> None:
+    def __init__(self, dbos: Any, engine: sa.Engine, executor: str, places: Any) -> None:
         self._dbos = dbos
         self._engine = engine
         self._executor = executor
+        self._places = places
+        self._unworked: frozenset[str] = frozenset()
 
     def enqueue(self, tickets: Sequence[Ticket]) -> None:
         """Put client runs in the queue, in one transaction. One that was put there before is left as it is."""
@@ -137,12 +158,34 @@ class Queues:
         if rows and self._dbos._sys_db.init_workflows(rows):
             waking.wake()
 
+    def used_up(self, tickets: Sequence[Ticket]) -> list[Ticket]:
+        """Those whose workflow is over."""
+        from dbos import DBOS
+
+        over: set[str] = set()
+        for first in range(0, len(tickets), PRUNED_AT_ONCE):
+            ids = [ticket.workflow_id for ticket in tickets[first : first + PRUNED_AT_ONCE]]
+            found = DBOS.list_workflows(workflow_ids=ids, status=list(OVER), load_input=False, load_output=False)
+            over.update(each.workflow_id for each in found)
+        return [ticket for ticket in tickets if ticket.workflow_id in over]
+
     def others_at_work(self) -> list[str]:
-        """Executors other than ours that hold claimed work; they may be dead."""
+        """Executors other than ours that hold claimed work; they may be dead. What we hold and do not work on, because
+        taking it up went wrong, goes back in the queue.
+        """
         from dbos import DBOS
 
         claimed = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+        self._put_back_unworked({each.workflow_id for each in claimed if each.executor_id == self._executor})
         return sorted({each.executor_id for each in claimed if each.executor_id} - {self._executor})
+
+    def _put_back_unworked(self, ours: Collection[str]) -> None:
+        """Seen twice, so that what is just being taken up is left alone."""
+        unworked = frozenset(ours) - set(self._places.activeList())
+        for workflow_id in sorted(unworked & self._unworked):
+            log.warning("%s was claimed and is not worked on; it goes back in the queue", workflow_id)
+            self._dbos._sys_db.reenqueue_for_recovery(workflow_id, [self._executor], QUEUE)
+        self._unworked = unworked
 
     def adopt(self, executor: str) -> int:
         """Put the work of a dead executor back in the queue; only while its slot is held. Gives how many."""
@@ -153,16 +196,39 @@ class Queues:
             waking.wake()
         return adopted
 
-    def stop_claiming(self) -> None:
-        """Take up nothing new; what is being worked on goes on."""
-        for event in self._dbos.background_thread_stop_events:
-            event.set()
-
-    def busy(self) -> bool:
-        return bool(self._dbos._active_workflows_set.activeList())
-
-    def close(self) -> None:
+    def prune(self) -> int:
+        """Forget some of the workflows that ended long ago; gives how many."""
         from dbos import DBOS
 
+        before = (datetime.now(UTC) - KEPT).isoformat()
+        old = DBOS.list_workflows(
+            status=list(OVER), completed_before=before, limit=PRUNED_AT_ONCE, load_input=False, load_output=False
+        )
+        if old:
+            DBOS.delete_workflows([each.workflow_id for each in old])
+        return len(old)
+
+    @property
+    def claiming(self) -> bool:
+        return bool(self._places.open)
+
+    def stop_claiming(self) -> None:
+        """Take up nothing new; what is being worked on goes on."""
+        self._places.open = False
+
+    def go_on_claiming(self) -> None:
+        self._places.open = True
+        waking.wake()
+
+    def busy(self) -> bool:
+        return bool(self._places.activeList())
+
+    def close(self) -> None:
+        """Let go of DBOS. What still runs finds a database that does not answer instead of waiting for one for ever."""
+        from dbos import DBOS
+
+        _Process.work = None
+        if self._dbos._sys_db_field is not None:
+            self._dbos._sys_db_field._retry_connection_errors = False
         DBOS.destroy()
         self._engine.dispose()

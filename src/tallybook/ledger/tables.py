@@ -102,6 +102,12 @@ client_runs = _table(
     _count("worked_ms"),
     _count("version"),
     sa.Index("ix_client_runs_client_id", "client_id", "run_id"),
+    sa.Index(
+        "ix_client_runs_open",
+        "client_id",
+        sqlite_where=sa.text("status IN ('queued', 'running', 'paused')"),
+        postgresql_where=sa.text("status IN ('queued', 'running', 'paused')"),
+    ),
 )
 
 TALLY = (

@@ -112,7 +112,7 @@ def stops_of(database: Database, run_ids: Sequence[str]) -> Mapping[str, tuple[S
 
 
 def working_since(database: Database, run_ids: Sequence[str]) -> Mapping[str, datetime]:
-    """Since when each of these runs has been worked on without a pause."""
+    """Since when each of these runs has been worked on without a pause: since its first client was taken up."""
     statement = sa.select(runs.c.run_id, runs.c.working_since).where(
         runs.c.run_id.in_(run_ids), runs.c.working_since.is_not(None), runs.c.stop.is_(None)
     )

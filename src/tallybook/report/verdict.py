@@ -36,9 +36,16 @@ def closing_lines(run: Run) -> list[str]:
 
 
 def _ending(run: Run) -> str:
+    if run.status is Status.PAUSED and run.blocked_reason:
+        return _paused(words.blocked_reason(run.blocked_reason))
     said = words.plain(run.status).capitalize()
     took = words.lasted(run.started_at, run.ended_at)
     return f"{said} in {took}" if run.status.terminal and took else said
+
+
+def _paused(reason: str) -> str:
+    """`Paused by Ctrl-C`, `Paused (the budget is used up)`."""
+    return reason[:1].upper() + reason[1:] if reason.startswith("paused ") else f"Paused ({reason})"
 
 
 def _substance(run: Run) -> str:
@@ -54,10 +61,10 @@ def _substance(run: Run) -> str:
 
 
 def _why(run: Run) -> str:
-    reason = words.blocked_reason(run.blocked_reason) if run.status is Status.PAUSED else ""
-    if run.status in (Status.CANCELED, Status.TIMED_OUT) and run.finish_reason not in (None, "canceled", "timeout"):
-        reason = words.finish_reason(run.finish_reason)
-    return f"{reason}; " if reason else ""
+    """What a stop was about, where the status does not say it."""
+    if run.status not in (Status.CANCELED, Status.TIMED_OUT) or run.finish_reason in (None, "canceled", "timeout"):
+        return ""
+    return f"{words.finish_reason(run.finish_reason)}; "
 
 
 def _amounts(run: Run) -> str:
@@ -65,7 +72,7 @@ def _amounts(run: Run) -> str:
     parts = [f"{number:,} {name}" for name, number in _named(tally) if number]
     of = words.count(tally.found, *_noun(run))
     if not tally.found:
-        return "no lead was found to work on"
+        return "nothing was begun" if not run.status.good else "nothing was due"
     return f"{words.listed(parts)} of {of}"
 
 

@@ -148,7 +148,7 @@ def _read(row: Row | BadRow, columns: _Columns) -> _Read:
 def _lead_of_posts(part: Part) -> _Read:
     try:
         profile_url = text_of(part.key, "profile_url")
-        lead = Lead(_short_enough(lead_id_of_url(profile_url)), profile_url)
+        lead = Lead(lead_id_of_url(profile_url), profile_url)
     except BadInput as error:
         return _Read(None, [BadRow(part.line, str(error))])
     posts, bad = posts_in(part.value, part.line)

@@ -25,6 +25,7 @@ log = logging.getLogger("tallybook.tracking")
 T = TypeVar("T")
 P = ParamSpec("P")
 TOGETHER = 100
+_COMMIT_S = 0.05
 FIRST_REST_S, LONGEST_REST_S = 0.5, 30.0
 
 OpenLedger = Callable[[], Ledger]
@@ -35,25 +36,30 @@ class Spooled(Exception):
 
 
 class _Attempt(Generic[T]):
-    """A piece of work that whoever waits for it may give up, as long as the writer has not begun it."""
+    """A piece of work that whoever waits for it may give up: then nothing of it is written, now or ever."""
 
     def __init__(self, work: Callable[[Tx], T]) -> None:
         self._work = work
         self._lock = threading.Lock()
-        self._begun = False
+        self._done = False
         self._given_up = False
 
     def __call__(self, tx: Tx) -> T:
+        self._go_on(done=False)
+        answer = self._work(tx)
+        self._go_on(done=True)
+        return answer
+
+    def _go_on(self, *, done: bool) -> None:
         with self._lock:
             if self._given_up:
                 raise LedgerUnavailable("it was given up")
-            self._begun = True
-        return self._work(tx)
+            self._done = done
 
     def give_up(self) -> bool:
-        """False when the writer is at it: then its answer must be waited for."""
+        """False when it is done but for the commit: then its answer must be waited for."""
         with self._lock:
-            self._given_up = not self._begun
+            self._given_up = not self._done
             return self._given_up
 
 
@@ -113,12 +119,16 @@ class Delivery:
         """Run a function of the ledger now. Raises what it raises; LedgerUnavailable when its turn does not come."""
         trial = _Attempt(lambda tx: write(tx, *args, **kwargs))
         future = self.ledger.submit(trial)
-        try:
-            return future.result(self._patience_s)
-        except TimeoutError:
-            if not future.done() and trial.give_up():
-                raise LedgerUnavailable(f"the ledger did not take it within {self._patience_s:g} s") from None
-        return future.result()
+        wait_s = self._patience_s
+        while True:
+            try:
+                return future.result(wait_s)
+            except TimeoutError:
+                if future.done():
+                    return future.result()
+                if trial.give_up():
+                    raise LedgerUnavailable(f"the ledger did not take it within {self._patience_s:g} s") from None
+                wait_s = _COMMIT_S
 
     def caught_up(self) -> bool:
         """Nothing waits: what is said next may be written. Replays first, if it is time to try."""

@@ -97,15 +97,14 @@ def hand_back(tx: Tx, key: ClientKey, worker: str) -> None:
     Nothing happens when it is no longer its own: it was taken for dead, and somebody else works on it.
     """
     lock_run(tx, key.run_id)
+    its_own = f"{OF_CLIENT} AND (status = 'queued' OR (status = 'running' AND worker = ?))"
+    if not tx.row(f"SELECT 1 FROM @client_runs WHERE {its_own}", (*key, worker)):
+        return
     row = tx.row("SELECT stop, blocked_reason FROM @runs WHERE run_id = ? AND stop IS NOT NULL", (key.run_id,))
     if row is not None:
         stops.stop_client(tx, key, Stop(row[0]), row[1] or "")
         return
-    tx.execute(
-        f"UPDATE @client_runs SET {_PUT_BACK}"
-        f" WHERE {OF_CLIENT} AND (status = 'queued' OR (status = 'running' AND worker = ?))",
-        (*key, worker),
-    )
+    tx.execute(f"UPDATE @client_runs SET {_PUT_BACK} WHERE {its_own}", (*key, worker))
 
 
 def fail_plan(tx: Tx, run_id: str, why: str) -> None:

@@ -52,10 +52,11 @@ def begin_client(tx: Tx, key: ClientKey, worker: str) -> Begun:
     )
     if row is None or Status(row[0]) not in (Status.QUEUED, Status.RUNNING):
         return Begun(go=False)
-    _, worked_ms, stop, blocked_reason, created_at = row
+    status, worked_ms, stop, blocked_reason, created_at = row
     if stop:
         return Begun(go=False, stop=Stop(stop), blocked_reason=blocked_reason)
-    ahead = _ahead_of(tx, key, created_at)
+    # One that is running has the client already: its worker died, and nobody came in between.
+    ahead = None if status == Status.RUNNING else _ahead_of(tx, key, created_at)
     if ahead is not None:
         _note_waiting(tx, key, ahead)
         return Begun(go=False, waits_for=ahead)
@@ -64,6 +65,7 @@ def begin_client(tx: Tx, key: ClientKey, worker: str) -> Begun:
         f" blocked_reason = NULL, version = version + 1 WHERE {OF_CLIENT}",
         (tx.stamp, worker, *key),
     )
+    tx.execute("UPDATE @runs SET working_since = ? WHERE run_id = ? AND working_since IS NULL", (tx.stamp, key.run_id))
     return Begun(go=True, worked_ms=worked_ms)
 
 

@@ -236,8 +236,8 @@ def plan(tx: Tx, run_id: str, clients: Sequence[Client]) -> None:
         return
     tx.execute(
         "UPDATE @runs SET status = CASE WHEN status = 'queued' THEN 'running' ELSE status END, started_at = ?,"
-        " working_since = ?, version = version + 1 WHERE run_id = ?",
-        (tx.stamp, tx.stamp, run_id),
+        " version = version + 1 WHERE run_id = ?",
+        (tx.stamp, run_id),
     )
     status = Status.PAUSED if row[0] == Status.PAUSED else Status.QUEUED
     tx.many(

@@ -67,9 +67,12 @@ def _refuse_reported(tx: Tx, run_id: str) -> None:
 
 
 def stop_client(tx: Tx, key: ClientKey, stop: Stop, reason: str) -> None:
-    """What a worker, or whoever finds that there is none, does with a client run that must not go on."""
+    """What a worker, or whoever finds that there is none, does with a client run that must not go on.
+
+    What its run was told since counts where it is stronger: a pause may have become a cancel while calls let go.
+    """
     lock_run(tx, key.run_id)
-    reason = storable(reason)
+    stop, reason = _stronger(tx, key.run_id, stop, storable(reason))
     if stop is Stop.PAUSE:
         tx.execute(
             "UPDATE @client_runs SET status = 'paused', blocked_reason = ?, worker = NULL, version = version + 1"
@@ -86,6 +89,13 @@ def stop_client(tx: Tx, key: ClientKey, stop: Stop, reason: str) -> None:
         finish_client(tx, key, verdict(Tally(), stop))
 
 
+def _stronger(tx: Tx, run_id: str, stop: Stop, reason: str) -> tuple[Stop, str]:
+    row = tx.row("SELECT stop, blocked_reason FROM @runs WHERE run_id = ? AND stop IS NOT NULL", (run_id,))
+    if row is None or _STRENGTH.index(row[0]) <= _STRENGTH.index(stop):
+        return stop, reason
+    return Stop(row[0]), row[1] or ""
+
+
 def resume_run(tx: Tx, run_id: str) -> bool:
     """Put a paused run back in the queue; False when it was not paused. Raises NotFound, Terminal, and Conflict while
     its workers are still letting go.
@@ -98,9 +108,9 @@ def resume_run(tx: Tx, run_id: str) -> bool:
         return False
     tx.execute(
         "UPDATE @runs SET status = CASE WHEN started_at IS NULL THEN 'queued' ELSE 'running' END, stop = NULL,"
-        " blocked_reason = NULL, paused_at = NULL, working_since = ?, turn = turn + 1, version = version + 1"
+        " blocked_reason = NULL, paused_at = NULL, working_since = NULL, turn = turn + 1, version = version + 1"
         " WHERE run_id = ?",
-        (tx.stamp, run_id),
+        (run_id,),
     )
     tx.execute(
         "UPDATE @client_runs SET status = 'queued', stop = NULL, blocked_reason = NULL, turn = turn + 1,"

@@ -1,0 +1,75 @@
+"""The command line in this process: its words in, its code and what it said out."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tallybook.cli import main
+from tallybook.testing.demo_files import write_demo
+from tests.cli.console import OURS
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> str:
+        """The one line of an error."""
+        (line,) = self.err.splitlines()
+        assert line.startswith("tallybook: "), line
+        assert not self.out
+        return line.removeprefix("tallybook: ")
+
+
+class Cli:
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *args: str) -> Said:
+        self._capsys.readouterr()
+        code = main(args)
+        said = self._capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    def good(self, *args: str) -> Said:
+        said = self(*args)
+        assert said.code == 0, said
+        return said
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty working folder, and an environment without settings."""
+    for name in list(os.environ):
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(capsys)
+
+
+@pytest.fixture
+def demo_home(home: Path, cli: Cli) -> Path:
+    """The demo's clients, with rubrics and leads, imported; no run yet."""
+    write_demo(home)
+    cli.good("client", "import", "clients.csv")
+    for client in ("acme-law", "brightside-coaching", "north-harbor-it"):
+        cli.good("rubric", "import", client, f"{client}-rubric.json")
+        cli.good("lead", "import", client, f"{client}-leads.csv")
+    return home
