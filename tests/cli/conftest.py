@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from tallybook.cli import main
 from tallybook.testing.demo_files import write_demo
-from tests.cli.console import OURS
+from tests.cli.console import OURS, console
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Cli:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, and an environment without settings."""
     for name in list(os.environ):
         if name.startswith(OURS):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.fixture
@@ -72,4 +72,20 @@ def demo_home(home: Path, cli: Cli) -> Path:
     for client in ("acme-law", "brightside-coaching", "north-harbor-it"):
         cli.good("rubric", "import", client, f"{client}-rubric.json")
         cli.good("lead", "import", client, f"{client}-leads.csv")
+    return home
+
+
+@pytest.fixture(scope="session")
+def ran_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder a demo left behind. Nobody writes in it: `after_demo` is a copy."""
+    folder = tmp_path_factory.mktemp("demo")
+    said = console("demo", cwd=folder)
+    assert said.returncode == 0, said.stderr
+    return folder / "tallybook-demo"
+
+
+@pytest.fixture
+def after_demo(ran_demo: Path, home: Path) -> Path:
+    """The working folder, as a demo left it."""
+    shutil.copytree(ran_demo, home, dirs_exist_ok=True)
     return home

@@ -16,15 +16,15 @@ def environment(**more: str) -> Mapping[str, str]:
     return {**plain, "PYTHONIOENCODING": "", "COLUMNS": "100", **more}
 
 
-def console(*args: str, cwd: Path, text_in: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+def console(*args: str, cwd: Path, read_as: str = "utf-8", **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [SCRIPT, *args],
         cwd=cwd,
         env=environment(**env),
-        input=text_in,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        encoding="utf-8",
+        encoding=read_as,
         timeout=120,
         check=False,
     )

@@ -1,9 +1,8 @@
-"""The command line as a whole: help, exit codes, errors in one line, streams."""
+"""The command line as a whole: help, exit codes, errors in one line. test_cli_streams.py has what goes where."""
 
 import ast
 import errno
-import importlib
-import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,7 @@ from tallybook.cli.nouns import command_of
 from tallybook.domain import errors
 from tallybook.domain.run import Status
 from tests.cli.conftest import Cli
-from tests.cli.console import SCRIPT, console, environment
+from tests.cli.console import console
 
 PROMISED = {
     "OK": 0, "ERROR": 1, "USAGE": 2, "WITH_ERRORS": 3, "CONFLICT": 4, "DIFFERENCE": 5, "FAILED": 6, "STOPPED": 7,
@@ -212,8 +211,6 @@ def test_config_names_the_file_of_settings(cli: Cli, home: Path) -> None:
 
 
 def test_a_database_of_another_version_is_refused_in_one_line(cli: Cli, demo_home: Path) -> None:
-    import sqlite3
-
     with sqlite3.connect(demo_home / "tallybook.db") as books:
         books.execute("UPDATE schema_version SET version_num = '9999'")
     said = cli("client", "list")
@@ -221,137 +218,7 @@ def test_a_database_of_another_version_is_refused_in_one_line(cli: Cli, demo_hom
     assert "newer than this Tallybook" in said.error
 
 
-# Streams
-
-
-def test_facts_go_to_stdout_and_remarks_to_stderr(home: Path) -> None:
-    said = console("client", "list", cwd=home)
-    assert (said.returncode, said.stdout) == (0, "")
-    assert "There are no clients yet" in said.stderr
-    assert console("client", "list", "--json", cwd=home).stderr == ""
-
-
-def test_a_pipe_that_is_closed_early_is_no_error(demo_home: Path) -> None:
-    command = f"'{SCRIPT}' lead list acme-law --limit 1000 --json | head -n 1; echo ${{PIPESTATUS[0]}}"
-    said = subprocess.run(
-        ["bash", "-c", command], cwd=demo_home, env=environment(), capture_output=True, text=True, check=True
-    )
-    first, code = said.stdout.splitlines()
-    assert first == "{"
-    assert code in ("0", "141")
-    assert said.stderr == ""
-
-
-def test_a_reader_that_is_gone_ends_quietly(demo_home: Path) -> None:
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    process = subprocess.run(
-        [SCRIPT, "client", "list"],
-        cwd=demo_home,
-        env=environment(),
-        stdout=write_end,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
-    os.close(write_end)
-    assert (process.returncode, process.stderr) == (141, b"")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_told(demo_home: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        process = subprocess.run(
-            [SCRIPT, "client", "list"],
-            cwd=demo_home,
-            env=environment(),
-            stdout=full,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    assert process.returncode == 1
-    assert process.stderr == b"tallybook: there is no space left on the device; make room and try again\n"
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_an_odd_terminal_gets_plain_signs_and_never_a_traceback(demo_home: Path, encoding: str) -> None:
-    said = console("lead", "list", "acme-law", "--limit", "100", cwd=demo_home, PYTHONIOENCODING=encoding)
-    assert said.returncode == 0
-    assert "\\u5c71\\u7530" in said.stdout
-    assert "Traceback" not in said.stderr
-    parsed = console("lead", "list", "acme-law", "--limit", "100", "--json", cwd=demo_home, PYTHONIOENCODING=encoding)
-    assert "\\u5c71\\u7530" in parsed.stdout
-
-
-def test_undecodable_arguments_are_told_and_not_tripped_over(home: Path) -> None:
-    process = subprocess.run(
-        [SCRIPT.encode(), b"client", b"show", b"\xff\xfe"],
-        cwd=home,
-        env=environment(),
-        capture_output=True,
-        check=False,
-    )
-    assert process.returncode == 1
-    assert process.stderr.startswith(b"tallybook: there is no client")
-
-
-def test_no_colour_in_a_pipe_nor_where_nobody_wants_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert output.painted("x", "red") == "x"
-    monkeypatch.setattr(output, "is_terminal", lambda _stream: True)
-    assert output.painted("x", "red") == "\033[31mx\033[0m"
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert output.painted("x", "red") == "x"
-    monkeypatch.delenv("NO_COLOR")
-    monkeypatch.setenv("TERM", "dumb")
-    assert output.painted("x", "red") == "x"
-
-
-@pytest.mark.parametrize("no_color", ["", "1"])
-def test_on_a_terminal_headings_are_dim_unless_no_color(demo_home: Path, no_color: str) -> None:
-    """`script` gives the command a terminal."""
-    command = f"NO_COLOR={no_color} TERM=xterm '{SCRIPT}' client list"
-    said = on_a_terminal(command, demo_home)
-    assert ("\033[2mCLIENT" in said) is (no_color == "")
-    assert ("\033[" in said) is (no_color == "")
-
-
-def on_a_terminal(command: str, cwd: Path) -> str:
-    import pty
-
-    main_end, child_end = pty.openpty()
-    subprocess.run(
-        ["bash", "-c", command], cwd=cwd, env=environment(), stdout=child_end, stderr=child_end, check=True, timeout=60
-    )
-    os.close(child_end)
-    said = b""
-    try:
-        while part := os.read(main_end, 65536):
-            said += part
-    except OSError as error:  # Linux says so when the other end is closed
-        assert error.errno == errno.EIO
-    os.close(main_end)
-    return said.decode()
-
-
-# Text in columns
-
-
-def test_columns_are_aligned_whatever_is_in_them() -> None:
-    rows = [("a", 1, "x"), ("山田", 20, "y"), ("Z\u0301o\x1b[2Je\n", 300, "")]
-    assert output.lines_of(rows, ("NAME", "N", "END"), right=(1,)) == [
-        "NAME          N  END",
-        "a             1  x",
-        "山田         20  y",
-        "Z\u0301o [2Je  300",
-    ]
-    assert output.lines_of([]) == []
-
-
-def test_a_text_that_is_too_long_is_cut_at_its_columns() -> None:
-    assert output.cut("short", 5) == "short"
-    assert output.cut("longer", 5) == "long…"
-    assert output.cut("山田花子", 5) == "山田…"
+# The room
 
 
 def test_a_stderr_that_is_gone_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,8 +229,7 @@ def test_a_stderr_that_is_gone_changes_no_exit_code(monkeypatch: pytest.MonkeyPa
     assert main(["--nonsense"]) == 2
 
 
-def test_every_noun_is_importable_by_name() -> None:
-    for name in NOUNS:
-        assert importlib.import_module(f"tallybook.cli.{name}")
+def test_a_file_of_the_room_that_is_no_noun_is_no_command() -> None:
+    assert main(["output"]) == 2
     with pytest.raises(ModuleNotFoundError):
         command_of("nonsense")

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -49,3 +50,14 @@ def unwritable(database: Database) -> Iterator[None]:
         connection.rollback()
     finally:
         connection.close()
+
+
+@pytest.fixture
+def in_threads() -> Callable[[Callable[[], object]], list[object]]:
+    """Does something in 64 threads at once; gives all answers, for there are 64 or it raises."""
+
+    def run(act: Callable[[], object]) -> list[object]:
+        with ThreadPoolExecutor(64) as pool:
+            return [each.result() for each in [pool.submit(act) for _ in range(64)]]
+
+    return run

@@ -429,7 +429,8 @@ def test_what_our_engine_drives_is_not_ended_or_booked_by_a_reporter(
         lambda: book.record_call(run_id, "acme", "lead_scoring", "c"),
     ):
         if strict:
-            pytest.raises(ClaimRefused, act)
+            with pytest.raises(ClaimRefused):
+                act()
         else:
             assert act() is False
     job = book.get_job(run_id)

@@ -106,13 +106,19 @@ def main(args: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Sequence[str]) -> int:
-    command = typer.main.get_command(root)
+    command: Any = typer.main.get_command(root)
     if COMPLETE in os.environ:
         from typer.completion import completion_init  # type: ignore[attr-defined]  # typer names no public door to it
 
         completion_init()
-    result: Any = command.main(args=list(args), prog_name=PROGRAM, standalone_mode=False)
-    return result if isinstance(result, int) else ExitCode.OK
+        command.main(args=list(args), prog_name=PROGRAM)
+    try:
+        # Not command.main: it would turn a closed pipe into exit code 1.
+        with command.make_context(PROGRAM, list(args)) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return ExitCode.OK
 
 
 def _refused(what: str, code: ExitCode) -> ExitCode:

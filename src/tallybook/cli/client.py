@@ -1,6 +1,7 @@
 """`tallybook client`: for whom you work."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -83,7 +84,9 @@ def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> N
         }
     )
     if not judged["lead_attributes"]:
-        output.note(f"Without a rubric no lead can be scored: `tallybook rubric import {client} FILE` gives one.")
+        output.note(
+            f"Without a rubric no lead can be scored: `tallybook rubric import {quote(client)} FILE` gives one."
+        )
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What doctor checks about clients, leads and figures."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -29,13 +30,13 @@ def clients(app: "App") -> Findings:
     rubrics = {client.client_id: app.clients.store(client.client_id).rubric() for client in everybody}
     for client in everybody:
         if not rubrics[client.client_id].for_leads:
-            mend = f"tallybook rubric import {client.client_id} FILE"
+            mend = f"tallybook rubric import {quote(client.client_id)} FILE"
             yield wrong("rubric", f"{client.client_id} has no rubric: none of its leads can be scored", mend)
         elif client.service_level >= 2 and not rubrics[client.client_id].for_posts:
             said = (
                 f"{client.client_id} pays for post scoring (level {client.service_level}), but has no post attributes"
             )
-            yield notice("post_rubric", said, f"tallybook rubric import {client.client_id} FILE")
+            yield notice("post_rubric", said, f"tallybook rubric import {quote(client.client_id)} FILE")
     if all(rubric.for_leads for rubric in rubrics.values()):
         yield ok("rubric", f"{words.count(len(everybody), 'active client')}, each with a rubric")
 
@@ -69,7 +70,7 @@ def _of_active(found: Mapping[str, int], active: Mapping[str, Client]) -> Findin
     for client_id, count in found.items():
         if client_id in active:
             said = f"{words.count(count, 'lead')} of {client_id} were never worked on"
-            yield notice("leads", said, f"tallybook run start --client {client_id} takes them up.")
+            yield notice("leads", said, f"tallybook run start --client {quote(client_id)} takes them up.")
 
 
 def unsaved(app: "App") -> Findings:
@@ -86,7 +87,9 @@ def unsaved(app: "App") -> Findings:
         found = connection.execute(statement).all()
     for client_id, count in found:
         said = f"{words.count(count, 'outcome')} of {client_id} could not be saved in its store"
-        yield wrong("unsaved", said, f"Mend the store; tallybook run start --client {client_id} then saves them first.")
+        yield wrong(
+            "unsaved", said, f"Mend the store; tallybook run start --client {quote(client_id)} then saves them first."
+        )
     if not found:
         yield ok("unsaved", "Every outcome is saved")
 

@@ -1,6 +1,7 @@
 """`tallybook lead`: the people a client looks at."""
 
 from collections.abc import Mapping
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,10 +93,10 @@ def list_(
         output.page([lead_in_json(each) for each in items], more)
         return
     if not items:
-        output.note(f"There are no leads here: `tallybook lead import {client} FILE` adds some.")
+        output.note(f"There are no leads here: `tallybook lead import {quote(client)} FILE` adds some.")
         return
     output.table([row_of(each) for each in items], HEADINGS, right=(1, 2, 3))
-    told_next(f"tallybook lead list {client} --limit {limit}", more)
+    told_next(f"tallybook lead list {quote(client)} --limit {limit}", more)
 
 
 @app.command()

@@ -1,8 +1,10 @@
 """Everything that ever became of one lead, in words and as JSON."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tallybook.cli import output
@@ -47,9 +49,9 @@ def history_of(app: "App", client_id: str, text: str) -> History:
 
 def _gone(app: "App", client_id: str, text: str) -> History:
     for lead_id in _readings(text):
-        told = read.why(app.ledger.database, client_id, lead_id)
-        if told:
-            return History(client_id, lead_id, None, told)
+        with suppress(BadInput):  # of a text that no database keeps there is nothing to tell
+            if told := read.why(app.ledger.database, client_id, lead_id):
+                return History(client_id, lead_id, None, told)
     raise _nobody(client_id, text)
 
 
@@ -67,7 +69,7 @@ def lead_named(store: "SqlStore", client_id: str, text: str) -> "StoredLead":
 
 
 def _nobody(client_id: str, text: str) -> NotFound:
-    hint = f"`tallybook lead list {client_id}` names them all"
+    hint = f"`tallybook lead list {quote(client_id)}` names them all"
     return NotFound(f"client {client_id!r} has no lead {text!r}; {hint}", client_id=client_id)
 
 
@@ -150,7 +152,8 @@ def _who(history: History) -> Iterator[str]:
     yield f"{stored.lead.full_name or 'A lead without a name'}, lead of {history.client_id}"
     yield from filter(None, (stored.lead.headline, stored.lead.profile_url or history.lead_id))
     if stored.excluded_by_hand:
-        yield f"Excluded by hand: `tallybook lead exclude {history.client_id} LEAD --off` takes it back in."
+        named = f"{quote(history.client_id)} {quote(history.lead_id)}"
+        yield f"Excluded by hand: `tallybook lead exclude {named} --off` takes it back in."
 
 
 def _what(told: Told) -> str:

@@ -1,6 +1,7 @@
 """`tallybook rubric`: what a client's leads and posts are judged by."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,7 +58,7 @@ def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> N
         return
     rows = [*_rows("lead", rubric.attributes), *_rows("post", rubric.post_attributes)]
     if not rows:
-        output.note(f"{client} has no rubric yet: `tallybook rubric import {client} FILE` gives one.")
+        output.note(f"{client} has no rubric yet: `tallybook rubric import {quote(client)} FILE` gives one.")
         return
     output.table(rows, HEADINGS, right=(3, 4))
 

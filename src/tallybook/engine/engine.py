@@ -1,5 +1,6 @@
 """The engine of one process: a slot, DBOS, a runner, a watcher."""
 
+import logging
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -7,11 +8,13 @@ from typing import Self
 
 from tallybook.domain.ports import Clients, Operation
 from tallybook.domain.run import OperationName
-from tallybook.engine import lease, queues
+from tallybook.engine import queues
+from tallybook.engine.lease import Slot
 from tallybook.engine.runner import Limits, Runner
 from tallybook.engine.watch import Watcher
 from tallybook.ledger.ledger import Ledger
 
+log = logging.getLogger(__name__)
 LET_GO_S = 10.0
 
 
@@ -24,11 +27,16 @@ class Engine:
     def __init__(
         self, ledger: Ledger, clients: Clients, operations: Mapping[OperationName, Operation], limits: Limits
     ) -> None:
-        number, self._slot = lease.take_slot(ledger.database)
-        self.executor = lease.executor_id(number)
-        self._runner = Runner(ledger, clients, operations, limits=limits, executor=self.executor, ended=self.nudge)
         self._watcher: Watcher | None = None
-        self._queues = queues.launch(ledger.database, self.executor, limits.concurrency, self._runner.client_run)
+        self._slot = Slot(ledger.database)
+        self.executor = self._slot.executor
+        self._runner = Runner(ledger, clients, operations, limits=limits, executor=self.executor, ended=self.nudge)
+        try:
+            self._queues = queues.launch(ledger.database, self.executor, limits.concurrency, self._runner.client_run)
+        except BaseException:
+            self._runner.close()
+            self._slot.close()
+            raise
         self._watcher = Watcher(ledger, clients, self._runner, self._queues, limits=limits, slot=self._slot)
         self._watcher.start()
         self.nudge()
@@ -45,12 +53,15 @@ class Engine:
             self._watcher.close()
         until = time.monotonic() + LET_GO_S
         while self._queues.busy() and time.monotonic() < until:
-            for work in self._runner.registry.all():
-                work.tell(None, "the process shuts down")
+            self._runner.halt("the process shuts down")
             time.sleep(0.01)
-        self._queues.close()
+        stuck = self._queues.busy()
         self._runner.close()
-        self._slot.close()
+        self._queues.close()
+        if stuck:
+            log.error("work in flight does not let go; what it holds is free when this process ends")
+        else:
+            self._slot.close()
 
     def __enter__(self) -> Self:
         return self

@@ -60,7 +60,7 @@ class _SessionLock:
 
 
 class Slot:
-    """The slot that a process holds while it works, and the name it works under. Raises SlotsTaken, LedgerUnavailable."""
+    """The slot that a process holds while it works, and so its name. Raises SlotsTaken, LedgerUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -5,7 +5,8 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tallybook.domain.errors import ProviderStop, StoreUnavailable
@@ -19,6 +20,7 @@ from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import progress
 
 PAGE = 100
+LET_GO_S = 2.0
 SAVE_AGAIN_AFTER_S = (0.2, 1.0, 3.0)
 log = logging.getLogger(__name__)
 
@@ -33,9 +35,21 @@ class CallLoop:
         self._thread.start()
 
     def close(self) -> None:
+        """Cancel what is in flight and end the loop. A call that does not let go is left behind."""
+        if self.loop.is_closed():
+            return
+        with suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self.loop).result(LET_GO_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -52,41 +66,65 @@ class OperationWork:
 
 
 @dataclass
+class Asking:
+    """Shared by the pages of one operation run. *over*: no chunk that has not begun asks any more."""
+
+    over: bool = False
+    stopped: ProviderStop | None = None
+
+    def stop(self, stop: ProviderStop) -> None:
+        self.over, self.stopped = True, self.stopped or stop
+
+
+@dataclass
 class PageWork:
     """A page under way. *last*: after which lead the next one begins."""
 
     last: LeadId
     hashes: Mapping[LeadId, str]
+    asking: Asking
     recorded: list[Outcome] = field(default_factory=list)
-    stopped: ProviderStop | None = None
+    future: "Future[None]" = field(default_factory=Future)
 
 
 def work_pages(work: OperationWork) -> None:
     """Work all pending leads of the worklist. The next page is loaded while one is under way; two are in memory.
 
-    Ends early when the client run is told to stop. Raises ProviderStop, StoreUnavailable, LedgerUnavailable.
+    Ends early when the client run is told to stop; however it ends, no call is in flight any more.
+    Raises ProviderStop, StoreUnavailable, LedgerUnavailable.
     """
-    before: tuple[PageWork, Future[None]] | None = None
+    asking = Asking()
+    under_way: list[PageWork] = []
+    try:
+        _work_pages(work, asking, under_way)
+    finally:
+        asking.over = True
+        wait([page.future for page in under_way])
+
+
+def _work_pages(work: OperationWork, asking: Asking, under_way: list[PageWork]) -> None:
     after: LeadId = ""
     while not work.client_work.told:
-        page = _begin_page(work, after)
-        if before is not None:
-            _end_page(work, *before)
+        page = _begin_page(work, asking, after)
+        if page is not None:
+            under_way.append(page)
+            after = page.last
+        if len(under_way) > 1 or page is None:
+            _end_first(work, under_way)
         if page is None:
             return
-        before, after = page, page[0].last
-    if before is not None:
-        _end_page(work, *before)
+    _end_first(work, under_way)
 
 
-def _begin_page(work: OperationWork, after: LeadId) -> "tuple[PageWork, Future[None]] | None":
+def _begin_page(work: OperationWork, asking: Asking, after: LeadId) -> PageWork | None:
     """Load the next pending leads and set their chunks going; None when there are none."""
     due = ledger_work.pending(work.ledger.database, work.key, after=after, limit=PAGE)
     if not due:
         return None
-    page = PageWork(due[-1][0], dict(due))
+    page = PageWork(due[-1][0], dict(due), asking)
     leads = sorted(work.store.load(list(page.hashes)), key=lambda lead: lead.lead_id)
-    return page, work.client_work.run(work.calls.loop, _work_page(work, page, leads))
+    page.future = work.client_work.run(work.calls.loop, _work_page(work, page, leads))
+    return page
 
 
 async def _work_page(work: OperationWork, page: PageWork, leads: Sequence[Lead]) -> None:
@@ -109,12 +147,12 @@ async def _record_gone(work: OperationWork, page: PageWork, gone: Sequence[LeadI
 async def _chunk(work: OperationWork, page: PageWork, leads: Sequence[Lead]) -> None:
     """The permit is given on only when the outcomes are durable: a crash repeats at most as many calls as there are."""
     async with work.calls.permits:
-        if page.stopped is not None:
+        if page.asking.over:
             return
         try:
             outcomes = await work.judge(leads, page.hashes)
         except ProviderStop as stop:
-            page.stopped = stop
+            page.asking.stop(stop)
             return
         await _record(work, page, outcomes)
 
@@ -124,11 +162,16 @@ async def _record(work: OperationWork, page: PageWork, outcomes: Sequence[Outcom
     page.recorded.extend(each for each in outcomes if each.lead_id in new)
 
 
-def _end_page(work: OperationWork, page: PageWork, future: "Future[None]") -> None:
-    future.result()
+def _end_first(work: OperationWork, under_way: list[PageWork]) -> None:
+    """Wait for the page that began first, and save what came of it."""
+    if not under_way:
+        return
+    page = under_way[0]
+    page.future.result()
+    under_way.remove(page)
     save(work.ledger, work.store, work.key, page.recorded)
-    if page.stopped is not None:
-        raise page.stopped
+    if page.asking.stopped is not None:
+        raise page.asking.stopped
 
 
 def save(ledger: Ledger, store: Store, key: OperationKey, outcomes: Sequence[Outcome]) -> None:
@@ -149,7 +192,12 @@ def save(ledger: Ledger, store: Store, key: OperationKey, outcomes: Sequence[Out
 
 def save_unsaved(ledger: Ledger, store: Store, client_id: str, run_id: str | None = None) -> None:
     """Save what is recorded and not saved: of one run, or what any earlier run left."""
-    while parts := list(ledger_work.unsaved(ledger.database, client_id, run_id=run_id)):
+    while parts := _unsaved(ledger, client_id, run_id):
         for key, outcomes in parts:
             save(ledger, store, key, outcomes)
-        ledger.do(lambda tx: None)
+
+
+def _unsaved(ledger: Ledger, client_id: str, run_id: str | None) -> list[tuple[OperationKey, list[Outcome]]]:
+    """Read after all that was submitted before is in the books: outcomes of calls cut short, and what was saved."""
+    ledger.do(lambda tx: None)
+    return list(ledger_work.unsaved(ledger.database, client_id, run_id=run_id))

@@ -1,14 +1,19 @@
 """Works a client run: its operations in order, each frozen, worked page by page, saved and closed."""
 
 import logging
+import os
+import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from tallybook.domain.client import Client
-from tallybook.domain.errors import LedgerUnavailable, ProviderStop, StoreUnavailable
+from tallybook.domain.errors import LedgerUnavailable, ProviderStop, StoreUnavailable, WriterDied
 from tallybook.domain.lead import Lead
-from tallybook.domain.outcome import FailReason, LeadId, Outcome
+from tallybook.domain.outcome import FailReason, LeadId, Outcome, Versions
 from tallybook.domain.ports import Clients, Job, Operation, Store
 from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
@@ -22,6 +27,7 @@ from tallybook.ledger.write import dispatch, endings, events, progress, stops
 from tallybook.ledger.write.starts import Request
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 LEDGER_AGAIN_AFTER_S = 1.0
 NOT_CONFIGURED = {OperationName.POST_HARVESTING: "no_harvester"}
 """The finish_reason of an operation nobody was registered for."""
@@ -65,11 +71,24 @@ class Runner:
         self._clients = clients
         self._operations = operations
         self._limits = limits
-        self._executor = executor
+        self._worker = f"{executor}/{uuid.uuid4().hex[:8]}"  # a slot is held by one process after the other
         self._ended = ended
         self._calls = CallLoop(limits.calls_at_once)
+        self._halted = False
+        self._closed = threading.Event()
+
+    def halt(self, why: str) -> None:
+        """Hand back what is in flight and whatever comes until `go_on`."""
+        self._halted = True
+        for work in self.registry.all():
+            work.tell(None, why)
+
+    def go_on(self) -> None:
+        self._halted = False
 
     def close(self) -> None:
+        self._closed.set()
+        self.halt("the process shuts down")
         self._calls.close()
 
     def client_run(self, run_id: str, client_id: str) -> None:
@@ -78,24 +97,28 @@ class Runner:
         While the ledger cannot be reached it waits: nothing is worked on that could not be booked.
         """
         key = ClientKey(run_id, client_id)
-        while True:
-            try:
-                self._take_up(key)
+        while not outlive(partial(self._take_up, key), f"client {client_id} of run {run_id}"):
+            if self._closed.wait(LEDGER_AGAIN_AFTER_S):
                 return
-            except LedgerUnavailable as error:
-                log.error("client %s of run %s waits for the ledger: %s", client_id, run_id, error)
-                time.sleep(LEDGER_AGAIN_AFTER_S)
-            finally:
-                self._ended()
 
     def _take_up(self, key: ClientKey) -> None:
-        begun = self._ledger.do(progress.begin_client, key, self._executor)
-        if begun.stop is not None:
-            self._ledger.do(stops.stop_client, key, begun.stop, begun.blocked_reason or "")
-        if not begun.go:
-            return
+        try:
+            if self._halted:
+                self._ledger.do(dispatch.hand_back, key, self._worker)
+                return
+            begun = self._ledger.do(progress.begin_client, key, self._worker)
+            if begun.stop is not None:
+                self._ledger.do(stops.stop_client, key, begun.stop, begun.blocked_reason or "")
+            if begun.go:
+                self._work_for(key, self._limits.client_timeout_s - begun.worked_ms / 1000)
+        finally:
+            self._ended()
+
+    def _work_for(self, key: ClientKey, timeout_s: float) -> None:
         since = time.monotonic()
-        work = self.registry.enter(key, self._limits.client_timeout_s - begun.worked_ms / 1000)
+        work = self.registry.enter(key, timeout_s)
+        if self._halted:
+            work.tell(None, "halted")
         try:
             self._work(key, work)
         finally:
@@ -115,7 +138,7 @@ class Runner:
 
     def _let_go(self, key: ClientKey, work: ClientWork, error: str | None) -> None:
         if work.handing_back:
-            self._ledger.do(dispatch.hand_back, key)
+            self._ledger.do(dispatch.hand_back, key, self._worker)
             return
         if work.stop is not None:
             self._ledger.do(stops.stop_client, key, work.stop, work.reason)
@@ -150,7 +173,7 @@ class Runner:
         try:
             version = rubric_version(operation.judged_by(tenant.rubric))
             if status is not status.RUNNING:
-                worklist.freeze(self._ledger, tenant.store, key, version, limit)
+                worklist.freeze(self._ledger, tenant.store, key, version, limit, told=lambda: work.told)
             work_pages(self._operation_work(key, operation, tenant, work, version))
             if not work.told:
                 save_unsaved(self._ledger, tenant.store, key.client_id, key.run_id)
@@ -158,7 +181,8 @@ class Runner:
         except ProviderStop as stop:
             self._pause(key, work, stop)
         except StoreUnavailable as error:
-            self._close_without_store(key, error)
+            if not work.told:
+                self._close_without_store(key, error)
 
     def _operation_work(
         self, key: OperationKey, operation: Operation, tenant: Tenant, work: ClientWork, version: str
@@ -167,12 +191,12 @@ class Runner:
             meter = CallMeter(self._ledger, key, chunk=leads[0].lead_id)
             job = Job(tenant.client, tenant.rubric, version, meter, hashes)
             try:
-                return await operation.work(leads, job)
+                return _one_for_each(leads, await operation.work(leads, job), job)
             except (ProviderStop, LedgerUnavailable):
                 raise
             except Exception as unexpected:
                 log.exception("%s of client %s broke", key.operation, key.client_id)
-                return [_broke(lead, unexpected, job) for lead in leads]
+                return [_failed(lead, f"{type(unexpected).__name__}: {unexpected}", job) for lead in leads]
 
         return OperationWork(self._ledger, tenant.store, key, work, self._calls, self._limits.chunk_size, judge)
 
@@ -187,10 +211,45 @@ class Runner:
         self._ledger.do(endings.close_operation, key, errors=1, finish_reason="store_error")
 
 
-def _broke(lead: Lead, error: Exception, job: Job) -> Outcome:
+def _one_for_each(leads: Sequence[Lead], outcomes: Sequence[Outcome], job: Job) -> Sequence[Outcome]:
+    """What an operation says of leads it was not given is dropped; one it left out has failed (F26)."""
+    told = {each.lead_id: each for each in outcomes}
+    return [told.get(lead.lead_id) or _failed(lead, "the operation said nothing of it", job) for lead in leads]
+
+
+def _failed(lead: Lead, detail: str, job: Job) -> Outcome:
     return Outcome.failed(
         lead.lead_id,
         FailReason.UNKNOWN,
-        detail=f"{type(error).__name__}: {error}",
+        detail=detail,
         input_hash=job.input_hashes.get(lead.lead_id),
+        versions=Versions(rubric=job.rubric_version),
     )
+
+
+def outlive(duty: Callable[[], object], what: str) -> bool:
+    """Do what must not take its thread with it. False when the ledger could not be reached: it is to be tried again.
+
+    When nothing can be written any more the process ends, so that another takes over what it holds (F02).
+    """
+    try:
+        duty()
+    except WriterDied as error:
+        log.critical("%s", error)
+        os._exit(1)
+    except LedgerUnavailable as error:
+        log.error("%s waits for the ledger: %s", what, error)
+        return False
+    except Exception:
+        log.exception("%s broke", what)
+    return True
+
+
+def tried(read: Callable[[], T]) -> "T | Exception":
+    """What *read* gives, or what it raised: code of a plug, which may raise anything. Raises LedgerUnavailable."""
+    try:
+        return read()
+    except LedgerUnavailable:
+        raise
+    except Exception as error:
+        return error

@@ -86,7 +86,7 @@ def install() -> None:
 
 
 def places(dbos: Any, at_once: int) -> Any:
-    """Let *dbos* run *at_once* workflows; a workflow that ends frees its place at once. `open` False: it claims none."""
+    """Let *dbos* run *at_once* workflows; one that ends frees its place at once. `open` False: none are claimed."""
     from dbos._core import ActiveWorkflowById
 
     class Places(ActiveWorkflowById):

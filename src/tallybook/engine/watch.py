@@ -5,32 +5,39 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Concatenate, ParamSpec
 
-from tallybook.domain.errors import LedgerUnavailable, NotFound, StoreUnavailable, Terminal
+from tallybook.database import Tx
+from tallybook.domain.errors import Conflict, NotFound
 from tallybook.domain.ports import Clients
 from tallybook.domain.run import Stop
 from tallybook.engine import lease
 from tallybook.engine.queues import Queues
-from tallybook.engine.runner import Limits, Runner
+from tallybook.engine.runner import Limits, Runner, outlive, tried
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import claims, dispatch, starts, stops
 from tallybook.ledger.write.starts import Request
 
 log = logging.getLogger(__name__)
+P = ParamSpec("P")
 FLAGS_EVERY_S = 0.25
+LOOK_FOR_WORK_EVERY_S = 0.5
 ADOPT_EVERY_S = 2.0
-DISPATCH_AGAIN_EVERY_S = 5.0
+RECONCILE_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 60.0
-LONGEST_PAUSE = timedelta(hours=24)
+PLAN_AGAIN_AFTER_S = 5.0
 MOST_PLAN_TRIES = 5
+LONGEST_PAUSE = timedelta(hours=24)
+CLOSE_S = 5.0
 
 
 class Watcher:
     """Runs until closed. `nudge` has it look at once: something was started, resumed or ended here."""
 
     def __init__(
-        self, ledger: Ledger, clients: Clients, runner: Runner, queues: Queues, *, limits: Limits, slot: lease.Lock
+        self, ledger: Ledger, clients: Clients, runner: Runner, queues: Queues, *, limits: Limits, slot: lease.Slot
     ) -> None:
         self._ledger = ledger
         self._clients = clients
@@ -40,8 +47,9 @@ class Watcher:
         self._slot = slot
         self._nudged = threading.Event()
         self._closed = False
-        self._due: dict[Callable[[], None], float] = {}
+        self._due: dict[str, float] = {}
         self._plan_tries: dict[str, int] = {}
+        self._plan_again: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="tallybook-watcher", daemon=True)
 
     def start(self) -> None:
@@ -53,31 +61,31 @@ class Watcher:
     def close(self) -> None:
         self._closed = True
         self._nudged.set()
-        self._thread.join()
+        self._thread.join(CLOSE_S)  # DBOS may be waiting for a lost database, for as long as that takes
 
     def _run(self) -> None:
         while not self._closed:
             nudged = self._nudged.wait(FLAGS_EVERY_S)
             self._nudged.clear()
-            try:
-                self._look(nudged)
-            except LedgerUnavailable as error:
-                log.error("the watcher waits for the ledger: %s", error)
-                time.sleep(FLAGS_EVERY_S)
+            self._look(nudged)
 
     def _look(self, nudged: bool) -> None:
-        self._pass_on_stops()
-        self._time_out()
-        self._every(ADOPT_EVERY_S, self._adopt)
-        self._every(HOUSEKEEPING_EVERY_S, self._keep_house)
-        if nudged:
-            self._dispatch(again=False)
-        self._every(DISPATCH_AGAIN_EVERY_S, self._dispatch_again)
+        """Each duty for itself: what breaks one of them keeps none of the others from being done."""
+        outlive(self._pass_on_stops, "passing on stops")
+        outlive(self._time_out, "timing out")
+        self._every(ADOPT_EVERY_S, self._adopt, "taking over from the dead")
+        if nudged and not self._closed:
+            outlive(self._dispatch, "dispatching")
+        self._every(LOOK_FOR_WORK_EVERY_S, self._look_for_work, "looking for work")
+        self._every(RECONCILE_EVERY_S, self._reconcile, "reconciling the queue")
+        self._every(HOUSEKEEPING_EVERY_S, self._keep_house, "keeping house")
 
-    def _every(self, seconds: float, work: Callable[[], None]) -> None:
-        if time.monotonic() >= self._due.get(work, 0.0):
-            work()
-            self._due[work] = time.monotonic() + seconds
+    def _every(self, seconds: float, duty: Callable[[], None], what: str) -> None:
+        if not self._closed and time.monotonic() >= self._due.get(what, 0.0):
+            self._due[what] = time.monotonic() + seconds
+            outlive(duty, what)
+
+    # -- stops
 
     def _pass_on_stops(self) -> None:
         """Runs told to stop, by whatever process, let go of their calls here (F40)."""
@@ -91,54 +99,68 @@ class Watcher:
 
     def _time_out(self) -> None:
         works = self._runner.registry.all()
+        if not works:
+            return
         for work in works:
             if time.monotonic() > work.deadline:
                 work.tell(Stop.TIMEOUT, "client_timeout")
         since = ledger_work.working_since(self._ledger.database, sorted({work.key.run_id for work in works}))
         latest = self._ledger.clock() - timedelta(seconds=self._limits.run_timeout_s)
         for run_id in [run_id for run_id, at in since.items() if at < latest]:
-            self._stop(run_id, Stop.TIMEOUT, "run_timeout")
+            self._tell(stops.stop_run, run_id, Stop.TIMEOUT, "run_timeout")
 
-    def _stop(self, run_id: str, stop: Stop, reason: str) -> None:
+    def _tell(self, write: Callable[Concatenate[Tx, P], object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Write to a run that may end, or be told something else, at this very moment."""
         try:
-            self._ledger.do(stops.stop_run, run_id, stop, reason)
-        except Terminal:
-            log.info("run %s ended just before its %s", run_id, reason)
+            self._ledger.do(write, *args, **kwargs)
+        except (Conflict, NotFound) as error:
+            log.info("too late: %s", error)
 
-    def _dispatch_again(self) -> None:
-        self._dispatch(again=True)
+    # -- work to be given out
 
-    def _dispatch(self, *, again: bool) -> None:
+    def _look_for_work(self) -> None:
+        """Another process may have started or resumed a run."""
+        if ledger_work.waiting(self._ledger.database):
+            self._dispatch()
+
+    def _dispatch(self) -> None:
         for run_id in self._ledger.do(dispatch.unplanned_runs):
             self._plan(run_id)
-        tickets = self._ledger.do(dispatch.dispatch, self._window, again=again)
-        self._queues.enqueue(tickets)
-
-    @property
-    def _window(self) -> int:
-        return 4 * self._limits.concurrency
+        self._queues.enqueue(self._ledger.do(dispatch.dispatch, 4 * self._limits.concurrency))
 
     def _plan(self, run_id: str) -> None:
+        if time.monotonic() < self._plan_again.get(run_id, 0.0):
+            return
         request = Request.of_json(ledger_work.request_of(self._ledger.database, run_id))
-        try:
-            clients = self._clients.of_stream(request.stream, request.clients)
-        except NotFound as error:
-            self._ledger.do(dispatch.fail_plan, run_id, str(error))
-        except StoreUnavailable as error:
-            self._plan_later(run_id, error)
+        clients = tried(partial(self._clients.of_stream, request.stream, request.clients))
+        if isinstance(clients, NotFound):
+            self._ledger.do(dispatch.fail_plan, run_id, str(clients))
+        elif isinstance(clients, Exception):
+            self._plan_later(run_id, clients)
         else:
             self._ledger.do(starts.plan, run_id, clients)
 
-    def _plan_later(self, run_id: str, error: StoreUnavailable) -> None:
+    def _plan_later(self, run_id: str, error: Exception) -> None:
         tries = self._plan_tries[run_id] = self._plan_tries.get(run_id, 0) + 1
+        self._plan_again[run_id] = time.monotonic() + PLAN_AGAIN_AFTER_S
         log.warning("the clients of run %s could not be read (try %d): %s", run_id, tries, error)
         if tries >= MOST_PLAN_TRIES:
             self._ledger.do(dispatch.fail_plan, run_id, f"The clients could not be read: {error}")
 
+    def _reconcile(self) -> None:
+        """What the ledger takes for queued or worked on, the engine must know of; a crash may have come in between."""
+        tickets = self._ledger.do(dispatch.tickets_out)
+        used_up = self._queues.used_up(tickets)
+        for ticket in used_up:
+            if self._ledger.do(dispatch.reissue, ticket):
+                log.warning("%s ended before its client run did; it is put back", ticket.workflow_id)
+        self._queues.enqueue([ticket for ticket in tickets if ticket not in used_up])
+
+    # -- taking over
+
     def _adopt(self) -> None:
         """Work of dead processes goes back in the queue (F02)."""
-        if not self._slot.alive():
-            self._hand_everything_back()
+        if not self._holds_slot():
             return
         for executor in self._queues.others_at_work():
             with lease.held_if_dead(self._ledger.database, executor) as dead:
@@ -146,14 +168,25 @@ class Watcher:
                     log.warning("%s is dead; its work is taken over", executor)
                     self._queues.adopt(executor)
 
-    def _hand_everything_back(self) -> None:
-        """The lock on our slot is lost: another process may take us for dead."""
-        log.critical("the database session that holds our slot is gone; handing back all work and taking no more")
-        self._queues.stop_claiming()
-        for work in self._runner.registry.all():
-            work.tell(None, "slot lost")
+    def _holds_slot(self) -> bool:
+        """When the lock on our slot is lost, another process may take us for dead: everything is let go of, then the
+        same slot is taken again.
+        """
+        if self._queues.claiming and self._slot.held():
+            return True
+        if self._queues.claiming:
+            log.critical("the database session that holds our slot is gone; handing back all work and taking no more")
+            self._queues.stop_claiming()
+            self._runner.halt("slot lost")
+        if self._queues.busy() or not self._slot.retake():
+            return False
+        log.warning("our slot is held again; taking up work")
+        self._runner.go_on()
+        self._queues.go_on_claiming()
+        return True
 
     def _keep_house(self) -> None:
         self._ledger.do(claims.lose_silent_runs)
         for run_id in ledger_work.paused_before(self._ledger.database, self._ledger.clock() - LONGEST_PAUSE):
-            self._ledger.do(stops.expire_pause, run_id)
+            self._tell(stops.expire_pause, run_id)
+        self._queues.prune()

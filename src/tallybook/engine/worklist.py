@@ -1,6 +1,6 @@
 """Which leads are due, and freezing them as the worklist of an operation run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tallybook.domain.outcome import Kind, LeadId, Outcome, SkipReason, Versions
@@ -25,11 +25,21 @@ class Due:
     whole: bool
 
 
-def freeze(ledger: Ledger, store: Store, key: OperationKey, rubric_version: str, limit: int | None) -> None:
-    """Freeze the leads due now; goes on where a killed predecessor stopped."""
+def freeze(
+    ledger: Ledger,
+    store: Store,
+    key: OperationKey,
+    rubric_version: str,
+    limit: int | None,
+    *,
+    told: Callable[[], bool] = lambda: False,
+) -> None:
+    """Freeze the leads due now; goes on where a predecessor stopped that was killed, or *told* to."""
     after, frozen = ledger_work.last_frozen(ledger.database, key)
     for part in due(ledger, store, key[1:], rubric_version, after=after, limit=_left(limit, frozen)):
         ledger.do(progress.freeze, key, part.candidates, part.given_up, whole=part.whole)
+        if told():
+            return
 
 
 def _left(limit: int | None, taken: int) -> int | None:

@@ -109,13 +109,16 @@ def _named(where: str, names: Sequence[str], pairs: Sequence[int]) -> Iterator[D
 
 
 def _status_differences(connection: sa.Connection, run_id: str | None) -> Iterator[Difference]:
-    """A parent is terminal only when every child is; no more leads have an outcome than were found."""
+    """A parent is terminal only when every child is; no more leads have an outcome than were found; what has simply
+    completed has saved them.
+    """
     for parent, child, on in (
         (client_runs, operation_runs, ("run_id", "client_id")),
         (runs, client_runs, ("run_id",)),
     ):
         yield from _open_children(connection, parent, child, on, run_id)
     yield from _overfull(connection, run_id)
+    yield from _unsaved(connection, run_id)
 
 
 def _open_children(
@@ -143,3 +146,21 @@ def _overfull(connection: sa.Connection, run_id: str | None) -> Iterator[Differe
         statement = statement.where(columns.run_id == run_id)
     for row in connection.execute(statement):
         yield Difference("/".join(row[:3]), "found", row[3], f"{row[4]} outcomes")
+
+
+def _unsaved(connection: sa.Connection, run_id: str | None) -> Iterator[Difference]:
+    key = [operation_runs.c[name] for name in _KEY]
+    count = sa.func.count()
+    statement = (
+        sa.select(*key, count)
+        .select_from(
+            operation_runs.join(outcomes, sa.and_(*(outcomes.c[name] == operation_runs.c[name] for name in _KEY)))
+        )
+        .where(operation_runs.c.status == Status.COMPLETED, outcomes.c.saved_at.is_(None), outcomes.c.late == 0)
+        .group_by(*key)
+        .order_by(*key)
+    )
+    if run_id is not None:
+        statement = statement.where(operation_runs.c.run_id == run_id)
+    for row in connection.execute(statement):
+        yield Difference("/".join(row[:3]), "saved", Status.COMPLETED.value, f"{row[3]} outcomes are not saved")

@@ -36,7 +36,7 @@ def test_a_cell_of_ten_million_characters_costs_its_row() -> None:
 
 def test_an_id_that_no_index_could_hold_is_bad() -> None:
     read = read_leads(f"url\nx.test/in/a\nx.test/in/{'ö' * 600}\n".encode())
-    assert read.bad == [BadRow(3, "a lead's id is longer than 1,000 bytes")]
+    assert read.bad == [BadRow(3, "a lead id is longer than 1,000 bytes")]
 
 
 @pytest.mark.parametrize(

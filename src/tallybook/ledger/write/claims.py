@@ -151,13 +151,25 @@ def record_outcome(tx: Tx, key: OperationKey, outcome: Outcome) -> bool:
     _refuse_if_driven(tx, ClientKey(key.run_id, key.client_id))
     reported.open_reported(tx, key, Basis.EXACT)
     lock_operation(tx, key)
-    due = [Candidate(outcome.lead_id, outcome.input_hash or "")]
+    added = progress.add_to_worklist(tx, key, [Candidate(outcome.lead_id, outcome.input_hash or "")])
+    reported.heard_of(tx, key.run_id)
+    if not added and _said_before(tx, key, outcome):
+        return False
     tx.execute(
         "UPDATE @operation_runs SET found = found + ?, version = version + 1"
         " WHERE run_id = ? AND client_id = ? AND operation = ?",
-        (progress.add_to_worklist(tx, key, due), *key),
+        (added, *key),
     )
     return bool(progress.record(tx, key, [outcome], saved=True))
+
+
+def _said_before(tx: Tx, key: OperationKey, outcome: Outcome) -> bool:
+    """A repeat is nothing new, and nothing that came too late either."""
+    row = tx.row(
+        "SELECT kind, reason FROM @outcomes WHERE run_id = ? AND client_id = ? AND operation = ? AND lead_id = ?",
+        (*key, outcome.lead_id),
+    )
+    return row is not None and tuple(row) == (outcome.kind, outcome.reason)
 
 
 def record_call(tx: Tx, call: calls.Call, result: str, usage: Usage) -> bool:
