@@ -8,6 +8,7 @@ down_revision = None
 
 SCHEMA = "tallybook"
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+LEAD_KEY = ["run_id", "client_id", "operation", "lead_id"]
 
 
 def upgrade() -> None:
@@ -215,14 +216,7 @@ def _create_outcomes() -> None:
         sa.CheckConstraint("(kind IN ('skipped', 'failed')) = (reason IS NOT NULL)", name="ck_outcomes_reason"),
         sa.CheckConstraint("score IS NULL OR score BETWEEN 0 AND 100", name="ck_outcomes_score"),
         sa.ForeignKeyConstraint(
-            ["run_id", "client_id", "operation", "lead_id"],
-            [
-                "tallybook.worklist.run_id",
-                "tallybook.worklist.client_id",
-                "tallybook.worklist.operation",
-                "tallybook.worklist.lead_id",
-            ],
-            name="fk_outcomes_worklist",
+            LEAD_KEY, [f"tallybook.worklist.{name}" for name in LEAD_KEY], name="fk_outcomes_worklist"
         ),
         sa.PrimaryKeyConstraint("run_id", "client_id", "operation", "lead_id", name="pk_outcomes"),
         schema=SCHEMA,
