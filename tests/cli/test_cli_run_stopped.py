@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tallybook.tracking import JobTracking
 from tests.cli.running import Office, ended, interrupt
 
 LONG_MS = 20_000
@@ -84,8 +85,8 @@ def test_cancel_from_another_process_reaches_the_call_in_flight(office: Office) 
 
 
 def test_pause_from_another_process_stops_it_and_resume_goes_on(office: Office) -> None:
-    with office.working("run", "start", "lead_scoring") as process:
-        run_id = office.under_way(done=10)
+    with office.working("run", "start", "lead_scoring", latency_ms=1500) as process:
+        run_id = office.under_way(done=5)
         said = office("run", "pause", run_id)
         code, _, _ = ended(process)
     assert (said.returncode, code) == (0, 8)
@@ -97,7 +98,7 @@ def test_pause_from_another_process_stops_it_and_resume_goes_on(office: Office) 
 
 @pytest.mark.parametrize(("verb", "status", "code"), [("pause", "paused", 8), ("cancel", "canceled", 7)])
 def test_a_run_whose_process_is_dead_is_stopped_all_the_same(office: Office, verb: str, status: str, code: int) -> None:
-    with office.working("run", "start") as process:
+    with office.working("run", "start", latency_ms=1500) as process:
         run_id = office.under_way(done=5)
         process.kill()
         process.wait()
@@ -112,10 +113,8 @@ def test_a_run_that_waits_in_the_queue_can_be_canceled(office: Office) -> None:
 
 
 def test_a_run_that_another_program_reports_is_stopped_there(office: Office) -> None:
+    run_id = "261123-010203"
     with office.house() as house:
-        from tallybook.tracking import JobTracking
-
-        run_id = "261123-010203"
         JobTracking(house.ledger, strict=True, spool_folder=office.home).create_job(run_id=run_id, job_type="scoring")
     for verb in ("pause", "cancel", "resume"):
         said = office("run", verb, run_id)

@@ -9,8 +9,8 @@ from tests.cli.conftest import Cli
 
 def test_a_run_id_is_taken_apart(cli: Cli, home: Path) -> None:
     said = cli.good("runid", "parse", "SR-251123-007-S2-CAcme-Law-BATCH").out.splitlines()
-    assert "names run        SR-251123-007" in said
-    assert "stream           2" in said
+    assert "names run          SR-251123-007" in said
+    assert "stream             2" in said
     assert not list(home.iterdir())  # the books are not asked
 
 

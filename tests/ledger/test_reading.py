@@ -1,6 +1,7 @@
 """What the books say: lists, lookups and glances, on one consistent view."""
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -127,10 +128,10 @@ def test_sums_are_those_of_one_moment_however_much_is_written_meanwhile(ledger: 
 
 # A database that does not answer
 
-READS = {
+READS: dict[str, Callable[[Database], object]] = {
     "find_run": lambda database: read.find_run(database, "261123-120000"),
     "run": lambda database: read.run(database, "261123-120000"),
-    "list_runs": lambda database: read.list_runs(database),
+    "list_runs": read.list_runs,
     "events_of": lambda database: read.events_of(database, "261123-120000"),
     "why": lambda database: read.why(database, "acme", "ada"),
     "unsaved": lambda database: list(work.unsaved(database, "acme")),

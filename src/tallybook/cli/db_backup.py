@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from tallybook.database import SCHEMA
 from tallybook.domain.errors import BadInput, LedgerUnavailable, NotFound
 
@@ -38,7 +40,8 @@ def back_up(database: "Database", target: str) -> int:
 
 
 def _pg_dump(database: "Database", target: str) -> str:
-    url = database.url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
+    full = database.url  # `set(password=None)` would leave the password in
+    url = sa.URL.create("postgresql", full.username, None, full.host, full.port, full.database).render_as_string()
     return f"pg_dump --format=custom --schema={SCHEMA} --file={shlex.quote(target)} {shlex.quote(url)}"
 
 

@@ -46,5 +46,5 @@ def write_settings(path: Path) -> None:
             file.write(TEMPLATE)
     except FileExistsError:
         raise BadInput(f"{path} is there already and was left as it is; `tallybook config show` reads it") from None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name no file can have
+        raise BadInput(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from None

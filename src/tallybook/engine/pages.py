@@ -110,10 +110,10 @@ def _work_pages(work: OperationWork, asking: Asking, under_way: list[PageWork]) 
             under_way.append(page)
             after = page.last
         if len(under_way) > 1 or page is None:
-            _end_first(work, under_way)
+            _end_page(work, under_way)
         if page is None:
             return
-    _end_first(work, under_way)
+    _end_page(work, under_way)
 
 
 def _begin_page(work: OperationWork, asking: Asking, after: LeadId) -> PageWork | None:
@@ -162,7 +162,7 @@ async def _record(work: OperationWork, page: PageWork, outcomes: Sequence[Outcom
     page.recorded.extend(each for each in outcomes if each.lead_id in new)
 
 
-def _end_first(work: OperationWork, under_way: list[PageWork]) -> None:
+def _end_page(work: OperationWork, under_way: list[PageWork]) -> None:
     """Wait for the page that began first, and save what came of it."""
     if not under_way:
         return

@@ -1,5 +1,6 @@
 """What starts, stops and resumes runs: the only callers of the ledger's start."""
 
+from tallybook.domain.client import read_client_id
 from tallybook.domain.ports import Clients
 from tallybook.domain.run import Stop
 from tallybook.engine import lease
@@ -11,10 +12,11 @@ from tallybook.ledger.write.starts import Start, Started
 
 def start(ledger: Ledger, clients: Clients, asked: Start) -> Started:
     """Start a run, or find the one the key already started. Whoever works takes it up; an engine of this process once
-    nudged. Raises NotFound for an unknown client, KeyReused, Busy, RunIdsExhausted.
+    nudged. Raises BadInput for what is no client id, NotFound for an unknown client, KeyReused, Busy,
+    RunIdsExhausted.
     """
     for client_id in asked.request.clients:
-        clients.get(client_id)
+        clients.get(read_client_id(client_id))
     return ledger.do(starts.start, asked)
 
 

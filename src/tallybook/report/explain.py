@@ -4,16 +4,15 @@ be; what went well is said once.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 
 from tallybook.domain.figures import Failures
 from tallybook.domain.outcome import SkipReason
 from tallybook.domain.run import ClientRun, OperationRun, Origin, Run, Status
 from tallybook.report import words
 from tallybook.report.content import commands, note_on_client
+from tallybook.report.text import wrapped
 from tallybook.report.verdict import verdict
 
-WIDTH = 80
 MOST_NAMED = 3
 
 CURES: Mapping[str, str] = {
@@ -59,7 +58,7 @@ def explain_text(run: Run, failures: Sequence[Failures] = ()) -> str:
 def _paragraph(said: Said) -> list[str]:
     each = ", each" if len(said.clients) > 1 and said.text[:1].isdigit() else ""
     text = f"{_who(said.clients)}{each}: {said.text}" if said.clients else said.text
-    return wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return wrapped(text, then=2)
 
 
 def _who(clients: Sequence[str]) -> str:

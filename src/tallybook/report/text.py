@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from tallybook.domain.figures import LeadFigures
 from tallybook.domain.run import Run
@@ -9,6 +10,7 @@ from tallybook.domain.tally import Tally
 from tallybook.report import words
 from tallybook.report.content import Content, Row, content
 
+WIDTH = 80
 NAME = 23
 HEADINGS = ("found", "ok", "skipped", "failed", "pending", "tokens", "cost")
 WIDTHS = (6, 6, 7, 6, 7, 7, 9)
@@ -31,7 +33,7 @@ def _lines(found: Content) -> Iterator[str]:
     yield from _changes(found)
     yield from _table(found.rows)
     if found.leads:
-        yield from ("", found.leads)
+        yield from ("", *wrapped(found.leads))
     yield from _reasons(found)
     yield from _cost(found)
     yield from _claims(found)
@@ -43,7 +45,7 @@ def _heading(found: Content) -> Iterator[str]:
     yield found.title
     yield from (f"  {each}" for each in found.circumstances)
     yield ""
-    yield f"{words.SIGNS[found.status]} {found.verdict}"
+    yield from wrapped(f"{words.SIGNS[found.status]} {found.verdict}", then=2)
 
 
 def _changes(found: Content) -> Iterator[str]:
@@ -70,11 +72,25 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 def _row(row: Row) -> Iterator[str]:
     """What has no figures says why on its line; else a note has a line of its own."""
     if row.note and row.tally == Tally():
-        yield f"{padded(_name(row), NAME)}      {one_line(row.note)}"
+        yield from wrapped(f"{padded(_name(row), NAME)}      {one_line(row.note)}", then=NAME + 6)
         return
     yield _line(_name(row), figures_of(row.tally))
     if row.note:
-        yield f"      {one_line(row.note)}"
+        yield from wrapped(one_line(row.note), first=6, then=6)
+
+
+def wrapped(text: str, first: int = 0, then: int = 0) -> list[str]:
+    """*text* in lines of at most 80 columns, indented by so many; a command or an id is not cut."""
+    return wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * first,
+        subsequent_indent=" " * then,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+        replace_whitespace=False,
+    )
 
 
 def _name(row: Row) -> str:
@@ -125,12 +141,13 @@ def _reasons(found: Content) -> Iterator[str]:
         return
     yield from ("", "Why")
     for each in found.reasons:
-        yield f"  {each.number:>6,} {each.kind}: {each.reason} ({each.meaning})"
+        yield from wrapped(f"{each.number:>8,} {each.kind}: {each.reason} ({each.meaning})", then=9)
 
 
 def _cost(found: Content) -> Iterator[str]:
     yield from ("", "Cost")
-    yield from (f"  {each}" for each in found.cost)
+    for each in found.cost:
+        yield from wrapped(each, first=2, then=4)
 
 
 def _claims(found: Content) -> Iterator[str]:
@@ -138,4 +155,4 @@ def _claims(found: Content) -> Iterator[str]:
         return
     yield from ("", "Claims (said by the reporting program, not counted by Tallybook)")
     for each in found.claims:
-        yield f"  {one_line(each.who)}: {each.field} {one_line(each.value)}"
+        yield from wrapped(f"{one_line(each.who)}: {each.field} {one_line(each.value)}", first=2, then=4)

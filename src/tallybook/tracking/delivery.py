@@ -82,6 +82,7 @@ class Delivery:
         self._gate, self._turn, self._opening = threading.Lock(), threading.Lock(), threading.Lock()
         self.spool = Spool(folder)
         self._rest_s, self._rest_until = 0.0, 0.0
+        self._together = TOGETHER
 
     def after_fork(self) -> None:
         """In the child: the writer's thread, the connections and the locks are the parent's."""
@@ -183,7 +184,7 @@ class Delivery:
     def _replay_all(self) -> bool:
         while True:
             with self._gate:
-                found = self.spool.first(TOGETHER)
+                found = self.spool.first(self._together)
                 if found is None:
                     self._rest_s = 0.0
                     return True
@@ -198,8 +199,10 @@ class Delivery:
                 self.attempt(writing.replay, sayings)
             except Exception as error:
                 if _is_away(error):
+                    self._together = max(1, self._together // 4)  # a slow ledger takes a few in the time it has
                     raise
             else:
+                self._together = min(TOGETHER, self._together * 2)
                 self._done(file, lines)
                 return
         for line in lines:

@@ -1,7 +1,7 @@
 """A row for every paid call: written before it is made, settled after. Never merged, never deleted (F07)."""
 
 import operator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from tallybook.database import Row, Tx
 from tallybook.domain.fields import storable
@@ -96,7 +96,7 @@ def _pico(cost: Money | None) -> int | None:
 
 
 def _grow(tx: Tx, key: OperationKey, added: Tally, instead_of: Tally = _NOTHING) -> None:
-    figures = map(operator.sub, astuple(added), astuple(instead_of))
+    figures = map(operator.sub, added.figures, instead_of.figures)
     tx.execute(
         f"UPDATE @operation_runs SET {_GROW}, basis = 'exact', version = version + 1 WHERE {OF_OPERATION}",
         (*figures, *key),
