@@ -15,9 +15,15 @@ def wall_s(path: Path, clients: int, leads: int, latency_ms: float, *, synchrono
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
-    connection.execute("CREATE TABLE leads (client TEXT, lead TEXT, profile TEXT, score REAL, PRIMARY KEY (client, lead))")
-    connection.execute("CREATE TABLE outcomes (client TEXT, lead TEXT, score REAL, breakdown TEXT, PRIMARY KEY (client, lead))")
-    connection.execute("CREATE TABLE calls (id INTEGER PRIMARY KEY, client TEXT, started REAL, ended REAL, tokens INTEGER)")
+    connection.execute(
+        "CREATE TABLE leads (client TEXT, lead TEXT, profile TEXT, score REAL, PRIMARY KEY (client, lead))"
+    )
+    connection.execute(
+        "CREATE TABLE outcomes (client TEXT, lead TEXT, score REAL, breakdown TEXT, PRIMARY KEY (client, lead))"
+    )
+    connection.execute(
+        "CREATE TABLE calls (id INTEGER PRIMARY KEY, client TEXT, started REAL, ended REAL, tokens INTEGER)"
+    )
     profile = "Head of logistics. " * 20
     connection.execute("BEGIN")
     connection.executemany(

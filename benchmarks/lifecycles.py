@@ -5,10 +5,11 @@ Beside it the floor: as many durable single-row transactions of bare sqlite3 (WA
 
 import argparse
 import sqlite3
+import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,20 +25,29 @@ TARGET_PER_S = 300
 
 
 def main() -> int:
-    """Print the figures; 1 when a write was refused, the books do not add up, or the target is missed."""
+    """Print the figures; 1 when the target is missed. Raises AssertionError when the books are not as reported."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--threads", type=int, default=64)
-    asked.add_argument("--runs", type=int, default=3000)
-    asked.add_argument("--url", help="another database than a new SQLite file; it must be empty")
+    asked.add_argument("--runs", type=int, default=1000)
+    asked.add_argument("--rounds", type=int, default=5)
     options = asked.parse_args()
+    rounds = [_round(options.threads, options.runs) for _ in range(options.rounds)]
+    reports, floors = zip(*rounds, strict=True)
+    print(f"lifecycles of {WRITES} durable writes, {options.threads} threads, commits shared: {_told(reports)}")
+    print(f"bare sqlite3, {WRITES} durable transactions each, one after the other: {_told(floors)}")
+    return 0 if statistics.median(reports) >= TARGET_PER_S else 1
+
+
+def _round(threads: int, runs: int) -> tuple[float, float]:
+    """(lifecycles per second, those of the floor), one right after the other: a busy disk slows both."""
     with tempfile.TemporaryDirectory() as folder:
-        floor_s = timed(lambda: bare_transactions(Path(folder) / "bare.db", options.runs * WRITES))
-        url = options.url or f"sqlite:///{folder}/tallybook.db"
-        took_s = reported_runs(url, Path(folder), options.threads, options.runs)
-    per_s, floor_per_s = options.runs / took_s, options.runs / floor_s
-    print(f"lifecycles of {WRITES} durable writes, {options.threads} threads: {per_s:,.0f}/s")
-    print(f"bare sqlite3, {WRITES} durable transactions each, one after the other: {floor_per_s:,.0f}/s")
-    return 0 if per_s >= TARGET_PER_S else 1
+        floor_s = timed(lambda: bare_transactions(Path(folder) / "bare.db", runs * WRITES))
+        took_s = reported_runs(f"sqlite:///{folder}/tallybook.db", Path(folder), threads, runs)
+    return runs / took_s, runs / floor_s
+
+
+def _told(per_s: Sequence[float]) -> str:
+    return f"{statistics.median(per_s):,.0f}/s (median of {len(per_s)}, {min(per_s):,.0f} to {max(per_s):,.0f})"
 
 
 def timed(act: Callable[[], object]) -> float:
@@ -68,6 +78,10 @@ def reported_runs(url: str, folder: Path, threads: int, runs: int) -> float:
     checked = audit(database)
     assert book.status().well, book.status()
     assert (checked.checked, checked.differences) == (runs, ()), checked
+    with database.writing() as tx:
+        told = tx.row("SELECT COUNT(*), MIN(status), MAX(status) FROM @client_runs WHERE ended_at IS NOT NULL")
+        kept = tx.row("SELECT COUNT(*) FROM @reported WHERE field = 'posts_processed' AND value = '42'")
+    assert (told, kept) == ((runs, "completed", "completed"), (runs,)), (told, kept)
     ledger.close()
     return took_s
 

@@ -33,7 +33,7 @@ def test_clients_are_imported_and_listed(cli: Cli, home: Path) -> None:
 
 
 def test_importing_twice_changes_nothing(cli: Cli, clients: Path) -> None:
-    assert cli.good("client", "import", "clients.csv").out == "2 clients of clients.csv: 2 as before\n"
+    assert cli.good("client", "import", "clients.csv").out == "2 clients of clients.csv: 2 unchanged\n"
     said = cli.good("client", "import", "clients.csv", "--json").json
     assert said == {"file": "clients.csv", "new": 0, "changed": 0, "unchanged": 2, "repeated": 0, "bad": []}
 

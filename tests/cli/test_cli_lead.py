@@ -95,6 +95,7 @@ def test_posts_find_leads_whose_ids_are_no_urls(cli: Cli, leads: Path) -> None:
         (["leads.csv", "--map", "id=nowhere"], "no header was recognised"),
         (["clients.csv"], "a column with profile URLs"),
         (["leads.csv", "--posts", "none.json"], "none.json: there is no such file"),
+        (["leads.csv", "--posts", "leads.csv"], "leads.csv: there are no posts in it"),
         (["leads.csv", "--posts", "clients.csv"], "clients.csv: no header was recognised"),
     ],
 )

@@ -233,3 +233,11 @@ def test_a_file_of_the_room_that_is_no_noun_is_no_command() -> None:
     assert main(["output"]) == 2
     with pytest.raises(ModuleNotFoundError):
         command_of("nonsense")
+
+
+def test_the_page_about_commands_names_them_all() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    for name, noun in NOUNS.items():
+        assert f"`tallybook {name}" in page
+        for verb in filter(None, noun.verbs.split(", ")):
+            assert f"`tallybook {name} {verb}" in page or f"`{verb}" in page

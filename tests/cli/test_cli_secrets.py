@@ -85,6 +85,9 @@ def test_no_error_about_a_wrong_secret_shows_it(setting: Setting, value: str, cl
         assert PLANTED not in said.out + said.err
 
 
+@pytest.mark.parametrize(
+    "words", [("client", "list"), ("doctor",), ("config", "show"), ("db", "backup", "x"), ("init",)]
+)
 def test_no_command_shows_the_password_of_the_database(words: tuple[str, ...], home: Path) -> None:
     url = f"postgresql://user:{PLANTED}@127.0.0.1:1/books"
     said = console(*words, cwd=home, TALLYBOOK_DATABASE__URL=url)

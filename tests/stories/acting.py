@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -58,7 +58,7 @@ def furnished(house: House, *client_ids: str, leads: int = 10, level: int = 1, s
 
 def asked(
     *clients: str,
-    operations: Sequence[OperationName] = (LEAD_SCORING,),
+    operations: Iterable[OperationName] = (LEAD_SCORING,),
     stream: int | None = None,
     limit: int | None = None,
     key: str | None = None,

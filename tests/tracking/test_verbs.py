@@ -131,6 +131,18 @@ def test_updating_what_is_missing_creates_it_and_says_where_from(book: JobTracki
     assert book.exists(RUN)
 
 
+def test_a_reporter_says_when_its_work_began_and_ended(book: JobTracking) -> None:
+    book.create_job(RUN)
+    book.create_client_run(RUN, "acme", started_at="2026-11-23T01:00:00Z", stream=3)
+    book.update_client_run(RUN, "beta", started_at="2026-11-23T03:00:00+02:00", ended_at="2026-11-23T01:10:00Z")
+    book.update_job(RUN, startTime="2026-11-23T00:59:00Z", client_name="all of them")
+    job = book.get_job(RUN)
+    assert job is not None
+    assert job["started_at"] == "2026-11-23T00:59:00.000000Z"
+    assert job["reported"] == {"client_name": "all of them"}
+    assert [each["reported"] for each in job["clients"]] == [{"stream": 3}, {"ended_at": "2026-11-23T01:10:00.000000Z"}]
+
+
 def test_none_is_never_written_over_a_value(book: JobTracking) -> None:
     """F07."""
     book.update_client_run(RUN, "acme", posts_processed=42, error="slow")

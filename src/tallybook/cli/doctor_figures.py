@@ -60,7 +60,7 @@ def never_worked_on(app: "App") -> Findings:
     yield from _of_active(found, active)
     idle = sum(count for client_id, count in found.items() if client_id not in active)
     if idle:
-        said = f"{words.count(idle, 'lead')} of paused clients were never worked on"
+        said = f"{words.count(idle, 'lead')} of paused clients never worked on"
         yield notice("leads_of_paused", said, "tallybook client list shows who is paused.")
     if not found:
         yield ok("leads", "Every lead that is due has been worked on at least once")
@@ -69,7 +69,7 @@ def never_worked_on(app: "App") -> Findings:
 def _of_active(found: Mapping[str, int], active: Mapping[str, Client]) -> Findings:
     for client_id, count in found.items():
         if client_id in active:
-            said = f"{words.count(count, 'lead')} of {client_id} were never worked on"
+            said = f"{words.count(count, 'lead')} of {client_id} never worked on"
             yield notice("leads", said, f"tallybook run start --client {quote(client_id)} takes them up.")
 
 
@@ -133,10 +133,10 @@ def _alarms(no_tokens: int, no_cost: int) -> Findings:
 
 def _unknown(unmeasured: int, unpriced: int) -> Findings:
     if unmeasured:
-        said = f"Nobody knows what {words.count(unmeasured, 'call')} used; maybe they were billed"
+        said = f"Nobody knows what {words.count(unmeasured, 'call')} used; maybe billed"
         yield notice("unmeasured", said, "Compare with the provider's bill.")
     if unpriced:
-        said = f"{words.count(unpriced, 'call')} have tokens and no price: money is counted too low"
+        said = f"{words.count(unpriced, 'call has', 'calls have')} tokens and no price: money is counted too low"
         yield notice("unpriced", said, "Give their models a price in [prices] of tallybook.toml.")
 
 
@@ -151,7 +151,8 @@ def unsettled(app: "App") -> Findings:
     with app.bare_database.reading() as connection:
         count = connection.execute(statement).scalar_one()
     if count:
-        said = f"{words.count(count, 'call')} of ended runs were never answered for; maybe they were billed"
+        of = words.count(count, "call of an ended run was", "calls of ended runs were")
+        said = f"{of} never answered for; maybe billed"
         yield notice("unsettled", said, "They count as unmeasured once their process is known to be dead.")
         return
     yield ok("unsettled", "Every call of an ended run is settled")

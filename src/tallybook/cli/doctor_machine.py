@@ -75,7 +75,9 @@ def spool(app: "App") -> Findings:
 
     waiting, bad = lines_in(app.spool_folder, ENDING), lines_in(app.spool_folder, ENDING + BAD)
     if waiting:
-        said = f"{words.count(waiting, 'tracking call')} wait in {app.spool_folder} for the books"
+        said = (
+            f"{words.count(waiting, 'tracking call waits', 'tracking calls wait')} in {app.spool_folder} for the books"
+        )
         yield notice("spool", said, "The next program that reports there writes them; nothing is lost.")
     if bad:
         mend = f"Read *{ENDING}{BAD} there, mend what reports, then remove them."

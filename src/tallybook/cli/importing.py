@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tallybook.cli.reading import imported_from
-from tallybook.domain.errors import BadInput
+from tallybook.domain.errors import BadInput, ImportRefused
 from tallybook.domain.lead import Lead, lead_id_of_url
 from tallybook.domain.outcome import LeadId
 from tallybook.stores.lead_files import read_leads
@@ -30,11 +30,20 @@ class LeadImport:
 def import_leads(store: "SqlStore", path: str, posts_path: str | None, mapping: Mapping[str, str]) -> LeadImport:
     """Put the leads of a file, and the posts of another, in the store: both, or neither when one is refused."""
     read = imported_from(path, lambda data: read_leads(data, mapping))
-    posts: Imported[Lead] = imported_from(posts_path, read_leads) if posts_path else Imported([], [])
+    posts: Imported[Lead] = imported_from(posts_path, _read_posts) if posts_path else Imported([], [])
     known, unknown = _matched(store, read.rows, posts.rows)
     changes = store.put_leads([*read.rows, *known])
     bad = {path: read.bad} | ({posts_path: posts.bad} if posts_path else {})
     return LeadImport(changes, len(read.rows), read.repeated, bad, unknown)
+
+
+def _read_posts(data: bytes) -> Imported[Lead]:
+    """Leads with posts and nothing else, whatever more the file says of them. Raises ImportRefused."""
+    read = read_leads(data)
+    with_posts = [Lead(each.lead_id, each.profile_url, posts=each.posts) for each in read.rows if each.posts]
+    if not with_posts:
+        raise ImportRefused("there are no posts in it; it should have lists of posts, keyed by profile URL")
+    return replace(read, rows=with_posts)
 
 
 def _matched(store: "SqlStore", leads: Sequence[Lead], posts: Sequence[Lead]) -> tuple[list[Lead], list[str]]:

@@ -52,8 +52,8 @@ def told_bad(path: str, bad: Sequence["BadRow"]) -> None:
 
 
 def changes_in_words(changes: "Changes") -> str:
-    """'3 new, 1 changed, 56 as they were'; nothing that is none."""
-    parts = {"new": changes.new, "changed": changes.changed, "as before": changes.unchanged}
+    """'3 new, 1 changed, 56 unchanged'; nothing that is none."""
+    parts = {"new": changes.new, "changed": changes.changed, "unchanged": changes.unchanged}
     return ", ".join(f"{number:,} {word}" for word, number in parts.items() if number) or "none"
 
 

@@ -19,7 +19,7 @@ from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
 from tallybook.engine import worklist
 from tallybook.engine.pages import CallLoop, OperationWork, save_unsaved, work_pages
-from tallybook.engine.stopping import ClientWork, Registry
+from tallybook.engine.stopping import CLIENT_TIMEOUT, ClientWork, Registry
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.ledger import CallMeter, Ledger
@@ -141,11 +141,18 @@ class Runner:
             self._ledger.do(dispatch.hand_back, key, self._worker)
             return
         if work.stop is not None:
+            self._note_timeout(key, work)
             self._ledger.do(stops.stop_client, key, work.stop, work.reason)
             return
         if error is not None:
             self._ledger.do(endings.close_open_operations, key, errors=1)
         self._ledger.do(endings.close_client, key, error=error)
+
+    def _note_timeout(self, key: ClientKey, work: ClientWork) -> None:
+        """A run's own stop is noted by whoever tells it; this client alone is stopped by us."""
+        if work.reason == CLIENT_TIMEOUT:
+            text = f"Stopped after {self._limits.client_timeout_s:g} s of work"
+            self._ledger.do(events.append, CLIENT_TIMEOUT, text, run_id=key.run_id, client_id=key.client_id)
 
     def _work_operations(self, key: ClientKey, work: ClientWork) -> None:
         request = Request.of_json(ledger_work.request_of(self._ledger.database, key.run_id))

@@ -11,6 +11,8 @@ from typing import Any
 from tallybook.domain.run import Stop
 from tallybook.ledger.keys import ClientKey
 
+CLIENT_TIMEOUT = "client_timeout"
+
 
 @dataclass(eq=False)
 class ClientWork:

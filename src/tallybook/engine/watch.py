@@ -15,6 +15,7 @@ from tallybook.domain.run import Stop
 from tallybook.engine import lease
 from tallybook.engine.queues import Queues
 from tallybook.engine.runner import Limits, Runner, outlive, tried
+from tallybook.engine.stopping import CLIENT_TIMEOUT
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import claims, dispatch, starts, stops
@@ -103,7 +104,7 @@ class Watcher:
             return
         for work in works:
             if time.monotonic() > work.deadline:
-                work.tell(Stop.TIMEOUT, "client_timeout")
+                work.tell(Stop.TIMEOUT, CLIENT_TIMEOUT)
         since = ledger_work.working_since(self._ledger.database, sorted({work.key.run_id for work in works}))
         latest = self._ledger.clock() - timedelta(seconds=self._limits.run_timeout_s)
         for run_id in [run_id for run_id, at in since.items() if at < latest]:

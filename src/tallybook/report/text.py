@@ -116,7 +116,8 @@ def padded(text: str, columns: int) -> str:
     for character in text:
         wide = _columns(character)
         if taken + wide > columns - 1 and _width(text) > columns:
-            return f"{kept}…{' ' * (columns - taken - 1)}"
+            cut = f"{kept.rstrip()}…"
+            return cut + " " * (columns - _width(cut))
         kept, taken = kept + character, taken + wide
     return kept + " " * (columns - taken)
 
