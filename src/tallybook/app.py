@@ -126,10 +126,10 @@ class App:
         return Engine(self.ledger, self.clients, self.operations, limits)
 
     def tracking(self, *, strict: bool = False) -> "JobTracking":
-        """The verbs, on the configured database."""
+        """The verbs, on the configured database, which may be away just now."""
         from tallybook.tracking import JobTracking
 
-        return JobTracking(self.ledger, strict=strict, spool_folder=self.spool_folder, style=self.run_id_style)
+        return JobTracking(lambda: self.ledger, strict=strict, spool_folder=self.spool_folder, style=self.run_id_style)
 
     @property
     def spool_folder(self) -> Path:

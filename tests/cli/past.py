@@ -47,7 +47,9 @@ def past(house: House, *runs: Past) -> None:
         with at(house, run.at + timedelta(minutes=2)) as tx:
             for number, client in enumerate(clients):
                 _work(
-                    tx, ClientKey(run_id, client.client_id), run if number == 0 else Past(run.run_id, usage=run.usage)
+                    tx,
+                    ClientKey(run_id, client.client_id),
+                    run if number == 0 else Past(run.run_id, usage=run.usage, model=run.model),
                 )
 
 

@@ -9,6 +9,7 @@ from benchmarks.house import House, furnish, open_house
 from tallybook.domain.errors import NotFound
 from tallybook.domain.figures import Failures, LeadFigures
 from tallybook.domain.outcome import FailReason, Kind, Outcome, Versions
+from tallybook.domain.ports import Candidate
 from tallybook.domain.run import OperationName, Status
 from tallybook.domain.tally import Usage
 from tallybook.engine.worklist import MOST_RUNS
@@ -39,7 +40,7 @@ def test_a_lead_of_two_operations_is_one_lead(house: House) -> None:
     first, second = ("people.test/in/person-1-000002", "people.test/in/person-1-000009")
     with at(house, datetime(2026, 11, 23, 9, tzinfo=UTC)) as tx:
         progress.open_operation(tx, key)
-        progress.freeze(tx, key, [_candidate(first), _candidate(second), _candidate("new")], [], whole=True)
+        progress.add_to_worklist(tx, key, [_candidate(first), _candidate(second), _candidate("new")])
         progress.record(tx, key, [Outcome(first, Kind.SCORED, score=1), Outcome.failed(second, FailReason.TIMEOUT)])
     found = figures.lead_figures(house.database, "261123-080000")
     assert found == {ONE: LeadFigures(11, 10, 7, 3, 0), TWO: LeadFigures(10, 10, 10, 0, 0)}
@@ -47,8 +48,8 @@ def test_a_lead_of_two_operations_is_one_lead(house: House) -> None:
     assert found[ONE].success_rate == 0.7
 
 
-def _candidate(lead_id: str) -> progress.Candidate:
-    return progress.Candidate(lead_id, "same")
+def _candidate(lead_id: str) -> Candidate:
+    return Candidate(lead_id, "same")
 
 
 def test_a_run_without_a_worklist_has_no_leads(house: House) -> None:

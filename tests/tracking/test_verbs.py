@@ -276,6 +276,7 @@ def test_what_comes_after_the_end_is_kept_and_opens_nothing(book: JobTracking, l
     assert book.update_client_run(RUN, "acme", posts_scored=1)
     assert book.record_outcome(RUN, "acme", "lead_scoring", "lead-1", "scored")
     assert book.update_client_run(RUN, "beta", posts_scored=2)
+    assert book.complete_client_run(RUN, "beta")
     assert book.complete_client_run(RUN, "beta", "failed", errors=1)
     job = book.get_job(RUN)
     assert job is not None

@@ -89,15 +89,21 @@ class PlainScreen:
     out: TextIO
     _seen: dict[str, Status] = field(default_factory=dict)
     _status: Status | None = None
-    _summed_up_at: float = field(default_factory=time.monotonic)
+    _summed_up_at: float | None = None
 
     def show(self, glance: Glance) -> None:
         for line in self._news(glance):
             self.say(line)
-        now = time.monotonic()
-        if now - self._summed_up_at >= SUMMARY_EVERY_S and not glance.resting:
-            self._summed_up_at = now
+        if self._summary_is_due() and not glance.resting:
             self.say(summary(glance))
+
+    def _summary_is_due(self) -> bool:
+        now = time.monotonic()
+        if self._summed_up_at is not None and now - self._summed_up_at < SUMMARY_EVERY_S:
+            return False
+        first = self._summed_up_at is None
+        self._summed_up_at = now
+        return not first
 
     def say(self, text: str) -> None:
         print(text, file=self.out, flush=True)
