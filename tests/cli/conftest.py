@@ -64,14 +64,24 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
 
 
-@pytest.fixture
-def demo_home(home: Path, cli: Cli) -> Path:
-    """The demo's clients, with rubrics and leads, imported; no run yet."""
-    write_demo(home)
-    cli.good("client", "import", "clients.csv")
+@pytest.fixture(scope="session")
+def imported_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's clients, with rubrics and leads, imported; no run yet. Nobody writes in it: `demo_home` is a copy."""
+    folder = tmp_path_factory.mktemp("imported")
+    write_demo(folder)
+    imports = [["client", "import", "clients.csv"]]
     for client in ("acme-law", "brightside-coaching", "north-harbor-it"):
-        cli.good("rubric", "import", client, f"{client}-rubric.json")
-        cli.good("lead", "import", client, f"{client}-leads.csv")
+        imports.append(["rubric", "import", client, f"{client}-rubric.json"])
+        imports.append(["lead", "import", client, f"{client}-leads.csv"])
+    for words in imports:
+        assert console(*words, cwd=folder).returncode == 0
+    return folder
+
+
+@pytest.fixture
+def demo_home(imported_demo: Path, home: Path) -> Path:
+    """The working folder, with the demo's clients, rubrics and leads imported; no run yet."""
+    shutil.copytree(imported_demo, home, dirs_exist_ok=True)
     return home
 
 

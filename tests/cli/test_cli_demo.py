@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tallybook.app import App
+from tallybook.domain.run import Run
+from tallybook.ledger import read
+from tests.cli.conftest import Cli
 from tests.cli.console import console
 
 
@@ -97,3 +101,16 @@ def test_a_run_that_was_left_unfinished_goes_on(home: Path) -> None:
     said = console("demo", cwd=home)
     assert said.returncode == 0
     assert "of an earlier demo is unfinished; it goes on" in said.stderr
+
+
+def test_a_demo_that_is_stopped_says_how_to_go_on(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C: what works a run gives it back paused; here it is given back before anything was done."""
+
+    def stopped(app: App, run_id: str, _interrupts: object, *, resume: bool) -> Run:
+        assert not resume
+        return read.run(app.database, run_id)
+
+    monkeypatch.setattr("tallybook.cli.run_work.work", stopped)
+    said = cli("demo")
+    assert (said.code, said.out) == (8, "")
+    assert said.err.endswith("Stopped. `tallybook demo` goes on where it was.\n")

@@ -5,7 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from tallybook.ledger import read
+from tallybook.ledger.tables import calls
 from tallybook.tracking import JobTracking
 from tests.cli.running import Office, ended, interrupt
 
@@ -69,7 +72,7 @@ def test_sigterm_hands_the_run_back_without_pausing_it(office: Office) -> None:
 
 
 def test_cancel_from_another_process_reaches_the_call_in_flight(office: Office) -> None:
-    """F40: within a second of the cancel the run is canceled and its process has let go."""
+    """F40: within a second of the cancel its process has let go; twice that on a busy machine."""
     with office.working("run", "start", latency_ms=LONG_MS) as process:
         run_id = _wait_for_a_call(office)
         canceled = office.json("run", "cancel", run_id)
@@ -77,7 +80,7 @@ def test_cancel_from_another_process_reaches_the_call_in_flight(office: Office) 
         code, out, _ = ended(process)
     assert code == 7
     assert out.splitlines()[-1].startswith("Canceled")
-    assert canceled["duration_s"] is not None
+    assert _seconds_from_told_to_ended(office, run_id) < 2
     assert office("run", "resume", run_id).returncode == 4
     assert office("run", "cancel", run_id).returncode == 4
     assert office("run", "pause", run_id).returncode == 4
@@ -121,12 +124,17 @@ def test_a_run_that_another_program_reports_is_stopped_there(office: Office) -> 
         assert (said.returncode, "reported by another program" in said.stderr) == (4, True), verb
 
 
+def _seconds_from_told_to_ended(office: Office, run_id: str) -> float:
+    with office.house() as house:
+        at = {event.kind: event.at for event in read.events_of(house.database, run_id)}
+    told, over = at["cancel"], at["ended"]
+    assert told is not None
+    assert over is not None
+    return (over - told).total_seconds()
+
+
 def _wait_for_a_call(office: Office) -> str:
     """Until somebody asks the scorer; gives the run."""
-    import sqlalchemy as sa
-
-    from tallybook.ledger.tables import calls
-
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with office.house() as house, house.database.reading() as connection:

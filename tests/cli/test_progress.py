@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tallybook.cli.progress import SUMMARY_EVERY_S, PlainScreen, client_line, screen, summary
+from tallybook.cli.progress import SUMMARY_EVERY_S, PlainScreen, client_line, screen, summary, watch
 from tallybook.cli.progress_table import Pace, TableScreen, bar, fitting
+from tallybook.database import Database
+from tallybook.domain.errors import LedgerUnavailable
 from tallybook.domain.run import OperationName, Status
 from tallybook.domain.tally import Tally
 from tallybook.ledger.snapshot import ClientGlance, Glance
@@ -43,7 +45,7 @@ def test_plain_lines_say_each_change_once() -> None:
     )
     plain.close()
     assert out.getvalue().splitlines() == [
-        "run 261123-080000: 2 clients, running",
+        "run 261123-080000: running",
         "a: running, 60 found = 30 scored + 0 skipped + 2 failed + 28 pending, 12.5k tokens, unpriced",
         "a: completed, 60 found = 30 scored + 0 skipped + 2 failed + 28 pending, 12.5k tokens, unpriced",
         "b: paused, the provider's quota is used up",
@@ -72,6 +74,22 @@ def test_a_client_that_has_found_nothing_yet_has_no_figures() -> None:
 def test_what_is_no_terminal_gets_plain_lines() -> None:
     with screen(io.StringIO()) as shown:
         assert isinstance(shown, PlainScreen)
+
+
+def test_a_database_that_does_not_answer_for_a_moment_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = [LedgerUnavailable("it is away")]
+
+    def look(*_: object) -> Glance:
+        if away:
+            raise away.pop()
+        return glance(client("a", Status.COMPLETED), status=Status.COMPLETED)
+
+    monkeypatch.setattr("tallybook.cli.progress.snapshot.glance", look)
+    monkeypatch.setattr("tallybook.cli.progress.AGAIN_AFTER_S", 0.0)
+    out = io.StringIO()
+    seen = watch(Database("sqlite:///never-opened.db"), "261123-080000", PlainScreen(out))
+    assert seen.status is Status.COMPLETED
+    assert "Waiting for the database: it is away" in out.getvalue()
 
 
 # The table

@@ -279,6 +279,22 @@ def test_a_writer_that_dies_leaves_nobody_waiting(ledger: Ledger) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_that_dies_leaves_committed_what_of_its_group_was(ledger: Ledger) -> None:
+    def die(tx: Tx) -> None:
+        raise SystemExit
+
+    with held(ledger):
+        before, failing = ledger.submit(note, "a"), ledger.submit(explode)
+        dying = ledger.submit(die)
+    assert before.result(10) == "a"
+    with pytest.raises(NotFound):
+        failing.result(10)
+    with pytest.raises(LedgerUnavailable, match="writer has died"):
+        dying.result(10)
+    assert noted(ledger) == ["a"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_writer_that_dies_fails_those_behind_its_group_and_spares_those_before(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,8 @@ def test_what_is_unknown_is_not_found(ledger: Ledger) -> None:
     with pytest.raises(NotFound):
         read.run(ledger.database, "261123-000000")
     with pytest.raises(NotFound):
+        read.status(ledger.database, "261123-000000")
+    with pytest.raises(NotFound):
         snapshot.glance(ledger.database, "261123-000000")
     assert read.label(ledger.database, "261123-000000", "acme") is None
     assert read.why(ledger.database, "acme", "nobody") == []
@@ -98,6 +100,7 @@ def test_a_glance_shows_what_is_done_and_who_works(ledger: Ledger) -> None:
     recorded(ledger, key, *scored("x"))
     seen = snapshot.glance(ledger.database, run_id)
     assert (seen.status, seen.planned, seen.resting) == (Status.RUNNING, True, False)
+    assert read.status(ledger.database, run_id) is Status.RUNNING
     assert seen.tally == Tally(found=2, scored=1) == told(ledger, run_id).tally
     first, second = seen.clients
     assert (first.client_id, first.doing, first.worked_on, second.doing) == ("a", LEAD_SCORING, True, None)

@@ -409,6 +409,15 @@ def test_runs_that_are_not_planned_yet_are_listed_oldest_first(ledger: Ledger) -
     runs = [ledger.do(starts.start, asked(stream=n)).run_id for n in range(3)]
     ledger.do(starts.plan, runs[1], clients("a"))
     assert ledger.do(dispatch.unplanned_runs) == [runs[0], runs[2]]
+    assert work.waiting(ledger.database)
+
+
+def test_work_waits_until_it_is_in_the_queue(ledger: Ledger) -> None:
+    assert not work.waiting(ledger.database)
+    planned(ledger, "acme")
+    assert work.waiting(ledger.database)
+    ledger.do(dispatch.dispatch, 9)
+    assert not work.waiting(ledger.database)
 
 
 def test_a_run_whose_clients_cannot_be_read_has_failed(ledger: Ledger) -> None:

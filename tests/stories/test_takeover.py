@@ -13,7 +13,7 @@ from tallybook.ledger import read
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import ClientKey
 from tallybook.ledger.tables import calls, outcomes
-from tallybook.ledger.write import dispatch, starts
+from tallybook.ledger.write import dispatch, progress, starts
 from tallybook.scorers.scripted import ScriptedScorer
 from tests.stories.acting import (
     LONG_MS,
@@ -114,8 +114,6 @@ def test_a_client_that_was_handed_back_is_free_for_whom_waits(sqlite_house: Hous
     run_id = started(sqlite_house)
     sqlite_house.ledger.do(starts.plan, run_id, sqlite_house.clients.of_stream(None, ()))
     key = ClientKey(run_id, "acme")
-    from tallybook.ledger.write import progress
-
     sqlite_house.ledger.do(progress.begin_client, key, "slot-0/new")
     sqlite_house.ledger.do(dispatch.hand_back, key, "slot-0/old")
     assert ledger_work.workers(sqlite_house.database) == {"slot-0": [key]}
@@ -143,18 +141,18 @@ def test_one_client_is_never_worked_on_twice_at_once_over_three_processes_and_tw
         assert last_of_first <= min(begin for run, begin, _ in of_client if run == second)
 
 
-def test_two_engines_work_side_by_side_on_one_file(sqlite_house: House, tmp_path: object) -> None:
+def test_two_engines_work_side_by_side_on_one_file(sqlite_house: House) -> None:
     names = [f"client-{n}" for n in range(8)]
     furnished(sqlite_house, *names, leads=30)
     url = str(sqlite_house.database.url)
-    with Worker(url, latency_ms=40, calls_at_once=2, concurrency=2):
-        with at_work(sqlite_house, ScriptedScorer(latency_ms=40), limits=Limits(calls_at_once=2, concurrency=2)) as us:
-            run_id = started(sqlite_house, engine=us)
-            seen: set[str] = set()
-            while not read.run(sqlite_house.database, run_id).status.terminal:
-                seen |= set(ledger_work.workers(sqlite_house.database))
-                time.sleep(0.01)
-            run = ended(sqlite_house, run_id)
+    scorer, limits = ScriptedScorer(latency_ms=40), Limits(calls_at_once=2, concurrency=2)
+    seen: set[str] = set()
+    with Worker(url, latency_ms=40, calls_at_once=2, concurrency=2), at_work(sqlite_house, scorer, limits=limits) as us:
+        run_id = started(sqlite_house, engine=us)
+        while not read.run(sqlite_house.database, run_id).status.terminal:
+            seen |= set(ledger_work.workers(sqlite_house.database))
+            time.sleep(0.01)
+        run = ended(sqlite_house, run_id)
     assert seen == {"slot-0", "slot-1"}
     assert (run.status, run.tally.scored) == (Status.COMPLETED, 240)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def command(
     ctx: typer.Context,
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="Only this run; all if none", show_default=False)
+        str | None, typer.Argument(metavar="RUN", help="Only this run; all if none", show_default=False)
     ] = None,
     as_json: Json = False,
 ) -> None:

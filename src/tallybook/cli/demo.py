@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tallybook.cli import output
+from tallybook.cli.exits import ExitCode
 from tallybook.domain.errors import BadInput, Busy, Conflict
 from tallybook.report import words
 
@@ -36,6 +37,9 @@ def command(
     with contextlib.chdir(folder), contextlib.closing(_own_app()) as app:
         _import_all(app)
         run = _run_all(app)
+        if not run.status.terminal:
+            output.note("Stopped. `tallybook demo` goes on where it was.")
+            raise typer.Exit(ExitCode.PAUSED)
         _tell(app, run)
     _show_next(run)
 
@@ -103,26 +107,25 @@ def _import_client(app: "App", client_id: str) -> int:
 
 
 def _run_all(app: "App") -> "Run":
-    from tallybook.cli.progress import follow
+    """Ctrl-C pauses it, as it does every run."""
+    from tallybook.cli.run_work import Interrupts, work
 
-    run_id = _started(app)
-    with app.engine():
-        return follow(app.ledger.database, run_id, verdict=False)
+    run_id, unfinished = _started(app)
+    with Interrupts() as interrupts:
+        return work(app, run_id, interrupts, resume=unfinished)
 
 
-def _started(app: "App") -> str:
-    """A new run, or the one that an earlier demo left unfinished."""
+def _started(app: "App") -> tuple[str, bool]:
+    """A new run; or the one that an earlier demo left unfinished, and that it did."""
     from tallybook.engine import trigger
     from tallybook.ledger.write.starts import Caller, Request, Start
 
     asked = Start(Request(), Caller(name="tallybook demo"), style=app.run_id_style)
     try:
-        return trigger.start(app.ledger, app.clients, asked).run_id
+        return trigger.start(app.ledger, app.clients, asked).run_id, False
     except Busy as busy:
         output.note(f"Run {busy.run_id} of an earlier demo is unfinished; it goes on.")
-        run_id = str(busy.run_id)
-        trigger.resume(app.ledger, run_id)
-        return run_id
+        return str(busy.run_id), True
 
 
 # -- what came of it ---------------------------------------------------------------------------------------------------
@@ -133,7 +136,7 @@ def _tell(app: "App", run: "Run") -> None:
     from tallybook.report.text import text_summary
     from tallybook.report.verdict import verdict
 
-    if run.status.terminal and not run.tally.found:
+    if not run.tally.found:
         output.say(f"Run {run.run_id}: {verdict(run)}")
         output.say("The demo has worked on every lead before. `tallybook demo --fresh` begins again.")
     else:

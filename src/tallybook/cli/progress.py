@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TextIO
 
 from tallybook.database import Database
+from tallybook.domain.errors import LedgerUnavailable
 from tallybook.domain.run import Run, Status
 from tallybook.ledger import read, snapshot
 from tallybook.ledger.snapshot import ClientGlance, Glance
@@ -16,6 +17,7 @@ from tallybook.report.verdict import closing_lines
 
 LOOK_EVERY_S = 0.2
 SUMMARY_EVERY_S = 5.0
+PATIENCE_S, AGAIN_AFTER_S = 60.0, 5.0
 SHARE_OF_TIME = 10
 """Looking takes at most this part (one in ten) of the time, however large the run."""
 
@@ -57,12 +59,25 @@ def watch(
     """Look again and again until nothing happens any more."""
     while True:
         since = time.monotonic()
-        glance = snapshot.glance(database, run_id)
+        glance = _look(database, run_id, shown)
         shown.show(glance)
         if glance.resting or (stop is not None and stop(glance, shown)):
             return glance
         took = time.monotonic() - since
         time.sleep(max(LOOK_EVERY_S - took, (SHARE_OF_TIME - 1) * took))
+
+
+def _look(database: Database, run_id: str, shown: Screen) -> Glance:
+    """A database that does not answer for a moment ends nobody's run. Raises LedgerUnavailable after a minute."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return snapshot.glance(database, run_id)
+        except LedgerUnavailable as error:
+            if time.monotonic() > until or not error.retryable:
+                raise
+            shown.say(f"Waiting for the database: {error}")
+            time.sleep(AGAIN_AFTER_S)
 
 
 @contextmanager
@@ -113,7 +128,7 @@ class PlainScreen:
 
     def _news(self, glance: Glance) -> Iterator[str]:
         if self._status is None:
-            yield f"run {glance.run_id}: {words.count(len(glance.clients), 'client')}, {words.plain(glance.status)}"
+            yield f"run {glance.run_id}: {words.plain(glance.status)}"
         self._status = glance.status
         for client in glance.clients:
             if client.status is not self._seen.get(client.client_id, Status.QUEUED):

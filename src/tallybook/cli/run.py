@@ -19,7 +19,7 @@ def start(
     ctx: typer.Context,
     operations: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[OPERATION ...]", help="lead_scoring, post_harvesting, post_scoring; all if none"),
+        typer.Argument(metavar="OPERATION", help="lead_scoring, post_harvesting, post_scoring; all if none"),
     ] = None,
     *,
     stream: Stream = None,

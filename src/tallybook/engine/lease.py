@@ -106,8 +106,8 @@ def take_slot(database: Database) -> tuple[int, Lock]:
 
 def try_slot(database: Database, number: int) -> Lock | None:
     """The lock of slot *number*; None when a living process holds it."""
-    if database.sqlite:
-        return _try_file(_lock_file(database, number))
+    if database.path is not None:
+        return _try_file(_lock_file(database.path, number))
     return _try_session(database, number)
 
 
@@ -122,10 +122,7 @@ def held_if_dead(database: Database, executor: str) -> Iterator[bool]:
             lock.close()
 
 
-def _lock_file(database: Database, number: int) -> Path:
-    path = database.path
-    if path is None:
-        raise LedgerUnavailable("only SQLite has lock files")
+def _lock_file(path: Path, number: int) -> Path:
     folder = path.parent / f"{path.stem}-slots"
     folder.mkdir(exist_ok=True)
     return folder / f"{number}.lock"

@@ -1,18 +1,18 @@
 """Working a page: up to a hundred leads, many chunks at once, every outcome durable before its place is given on."""
 
 import asyncio
-import logging
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
-from tallybook.domain.errors import ProviderStop, StoreUnavailable
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import LeadId, Outcome, SkipReason
 from tallybook.domain.ports import Store
+from tallybook.engine.patience import patiently
 from tallybook.engine.stopping import ClientWork
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import OperationKey
@@ -21,8 +21,6 @@ from tallybook.ledger.write import progress
 
 PAGE = 100
 LET_GO_S = 2.0
-SAVE_AGAIN_AFTER_S = (0.2, 1.0, 3.0)
-log = logging.getLogger(__name__)
 
 
 class CallLoop:
@@ -117,12 +115,15 @@ def _work_pages(work: OperationWork, asking: Asking, under_way: list[PageWork]) 
 
 
 def _begin_page(work: OperationWork, asking: Asking, after: LeadId) -> PageWork | None:
-    """Load the next pending leads and set their chunks going; None when there are none."""
+    """Load the next pending leads and set their chunks going; None when there are none, or it was told meanwhile."""
     due = ledger_work.pending(work.ledger.database, work.key, after=after, limit=PAGE)
     if not due:
         return None
     page = PageWork(due[-1][0], dict(due), asking)
-    leads = sorted(work.store.load(list(page.hashes)), key=lambda lead: lead.lead_id)
+    loaded = patiently(partial(work.store.load, list(page.hashes)), lambda: work.client_work.told)
+    if work.client_work.told:
+        return None
+    leads = sorted(loaded, key=lambda lead: lead.lead_id)
     page.future = work.client_work.run(work.calls.loop, _work_page(work, page, leads))
     return page
 
@@ -178,15 +179,7 @@ def save(ledger: Ledger, store: Store, key: OperationKey, outcomes: Sequence[Out
     """Save recorded outcomes in the client's store, then note it. Raises StoreUnavailable after the last try."""
     if not outcomes:
         return
-    for wait_s in SAVE_AGAIN_AFTER_S:
-        try:
-            store.save(key.operation, outcomes)
-            break
-        except StoreUnavailable as error:
-            log.warning("saving %d outcomes of %s failed, trying again: %s", len(outcomes), key.client_id, error)
-            time.sleep(wait_s)
-    else:
-        store.save(key.operation, outcomes)
+    patiently(partial(store.save, key.operation, outcomes))
     ledger.submit(progress.mark_saved, key, [each.lead_id for each in outcomes])
 
 

@@ -41,7 +41,12 @@ def _prepare_import() -> None:
 
 
 def launch(database: Database, executor: str, at_once: int, work: Callable[[str, str], None]) -> "Queues":
-    """Start DBOS in this process: *work*(run_id, client_id) for up to *at_once* clients, one at a time per client."""
+    """Start DBOS in this process: *work*(run_id, client_id) for up to *at_once* clients, one at a time per client.
+
+    Raises RuntimeError when it was started before and not closed: there is one to a process.
+    """
+    if _Process.work is not None:
+        raise RuntimeError("an engine works in this process already; close it first")
     _prepare_import()
     waking.install()
     _register_workflow()
@@ -108,12 +113,11 @@ def _client_run(run_id: str, client_id: str) -> None:
 
 
 def _system_engine(database: Database) -> sa.Engine:
-    if not database.sqlite:
+    path = database.path
+    if path is None:
         return sa.create_engine(
             database.url.set(drivername="postgresql+psycopg"), pool_size=10, max_overflow=0, pool_pre_ping=True
         )
-    path = database.path
-    assert path is not None
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path.with_name(f"{path.stem}-engine.db"))), pool_size=10, max_overflow=0
     )

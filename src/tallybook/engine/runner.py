@@ -19,6 +19,7 @@ from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
 from tallybook.engine import worklist
 from tallybook.engine.pages import CallLoop, OperationWork, save_unsaved, work_pages
+from tallybook.engine.patience import patiently
 from tallybook.engine.stopping import CLIENT_TIMEOUT, ClientWork, Registry
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import ClientKey, OperationKey
@@ -156,14 +157,18 @@ class Runner:
 
     def _work_operations(self, key: ClientKey, work: ClientWork) -> None:
         request = Request.of_json(ledger_work.request_of(self._ledger.database, key.run_id))
-        store = self._clients.store(key.client_id)
-        tenant = Tenant(self._clients.get(key.client_id), store, store.rubric())
+        tenant = patiently(partial(self._tenant, key.client_id), lambda: work.told)
+        store = tenant.store
         save_unsaved(self._ledger, store, key.client_id)
         for name in OperationName:
             if name in request.operations and not work.told:
                 self._work_operation(OperationKey(*key, name), tenant, work, request.limit)
         if work.told:
             save_unsaved(self._ledger, store, key.client_id, key.run_id)
+
+    def _tenant(self, client_id: str) -> Tenant:
+        store = self._clients.store(client_id)
+        return Tenant(self._clients.get(client_id), store, store.rubric())
 
     def _work_operation(self, key: OperationKey, tenant: Tenant, work: ClientWork, limit: int | None) -> None:
         status = self._ledger.do(progress.open_operation, key)

@@ -72,11 +72,11 @@ class Watcher:
 
     def _look(self, nudged: bool) -> None:
         """Each duty for itself: what breaks one of them keeps none of the others from being done."""
+        if nudged and not self._closed:
+            outlive(self._dispatch, "dispatching")
         outlive(self._pass_on_stops, "passing on stops")
         outlive(self._time_out, "timing out")
         self._every(ADOPT_EVERY_S, self._adopt, "taking over from the dead")
-        if nudged and not self._closed:
-            outlive(self._dispatch, "dispatching")
         self._every(LOOK_FOR_WORK_EVERY_S, self._look_for_work, "looking for work")
         self._every(RECONCILE_EVERY_S, self._reconcile, "reconciling the queue")
         self._every(HOUSEKEEPING_EVERY_S, self._keep_house, "keeping house")

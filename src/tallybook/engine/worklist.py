@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from tallybook.domain.outcome import Kind, LeadId, Outcome, SkipReason, Versions
 from tallybook.domain.ports import Candidate, Store
 from tallybook.domain.run import OperationName
+from tallybook.engine.patience import patiently
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
@@ -36,7 +38,7 @@ def freeze(
 ) -> None:
     """Freeze the leads due now; goes on where a predecessor stopped that was killed, or *told* to."""
     after, frozen = ledger_work.last_frozen(ledger.database, key)
-    for part in due(ledger, store, key[1:], rubric_version, after=after, limit=_left(limit, frozen)):
+    for part in due(ledger, store, key[1:], rubric_version, after=after, limit=_left(limit, frozen), told=told):
         ledger.do(progress.freeze, key, part.candidates, part.given_up, whole=part.whole)
         if told():
             return
@@ -54,11 +56,13 @@ def due(
     *,
     after: LeadId = "",
     limit: int | None = None,
+    told: Callable[[], bool] = lambda: False,
 ) -> Iterator[Due]:
     """The leads due for (client, operation), in id order, in parts; the last is marked `whole`, and may be empty."""
     left = limit
     while True:
-        page = store.candidates(scope[1], after or None, FREEZE_AT_ONCE) if left != 0 else ()
+        ask = partial(store.candidates, scope[1], after or None, FREEZE_AT_ONCE)
+        page = patiently(ask, told) if left != 0 else ()
         past = _past(ledger, scope, page)
         fresh = [each for each in page if _is_due(each, past.get(each.lead_id), rubric_version)][:left]
         left = _left(left, len(fresh))

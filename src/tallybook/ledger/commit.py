@@ -88,12 +88,8 @@ class GroupCommit:
             self._queue.put(item)
         return item.future
 
-    def do(self, work: Callable[[Tx], T]) -> T:
-        """Run *work*, wait until it is durable. Raises what it raised, BadInput or LedgerUnavailable."""
-        return self.submit(work).result()
-
     async def wait(self, work: Callable[[Tx], T]) -> T:
-        """`do` for a coroutine. Canceling it does not take the work back."""
+        """The work's result, for a coroutine. Canceling it does not take the work back."""
         return await wrap_future(self.submit(work))
 
     def close(self) -> None:

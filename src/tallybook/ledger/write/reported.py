@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from tallybook.database import Tx, stamp
+from tallybook.domain.errors import BadInput
 from tallybook.domain.fields import Field, Sort, Value
 from tallybook.domain.run import Basis, Status
 from tallybook.ledger.keys import ClientKey, OperationKey
@@ -162,7 +163,12 @@ def open_reported(tx: Tx, key: OperationKey, basis: Basis) -> None:
 
 
 def set_status(tx: Tx, key: ClientKey, status: Status) -> None:
-    """A reporter says that its run waits, works or pauses. Ended stays ended; what our engine drives is not moved."""
+    """A reporter says that its run waits, works or pauses. Ended stays ended; what our engine drives is not moved.
+
+    Raises BadInput for an ending: a run ends by being completed, after its client runs.
+    """
+    if status.terminal:
+        raise BadInput(f"{status} is an ending; complete the run or client run instead", run_id=key.run_id)
     table, where, driven, names = ("client_runs", OF_CLIENT, "origin = 'planned'", tuple(key))
     if key.client_id == SCOPE_OF_RUN:
         table, where, driven, names = ("runs", "run_id = ?", "planned = 1", (key.run_id,))

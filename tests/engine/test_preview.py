@@ -1,0 +1,86 @@
+"""A dry run: what a start would find, without writing a row or asking anybody."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.house import House, furnish, open_house
+from tallybook.domain.client import Client
+from tallybook.domain.lead import Lead
+from tallybook.domain.outcome import Kind, LeadId, Outcome
+from tallybook.domain.ports import Job, Operation
+from tallybook.domain.rubric import Attribute, Rubric
+from tallybook.domain.run import OperationName
+from tallybook.domain.tally import Usage
+from tallybook.engine.preview import OperationPreview, SilentScorer, preview
+from tallybook.ledger.write.starts import Request
+from tallybook.stores.sql import SqlStore
+
+LEADS = OperationName.LEAD_SCORING
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = open_house(f"sqlite:///{tmp_path}/tallybook.db")
+    furnish(house, clients=1, leads=10, thin_every=5)
+    yield house
+    house.close()
+
+
+def looked(
+    house: House, request: Request, operations: dict[OperationName, Operation] | None = None
+) -> list[OperationPreview]:
+    made = house.operations(SilentScorer()) if operations is None else operations
+    (client,) = preview(house.ledger, house.clients, made, request)
+    return list(client.operations)
+
+
+def test_each_operation_says_what_is_due_or_why_nothing_is(house: House) -> None:
+    assert looked(house, Request()) == [
+        OperationPreview(LEADS, due=10, skips={"insufficient_profile": 2}),
+        OperationPreview(OperationName.POST_HARVESTING, finish_reason="no_harvester"),
+        OperationPreview(OperationName.POST_SCORING, finish_reason="below_service_level"),
+    ]
+
+
+def test_the_limit_leaves_the_rest_for_later(house: House) -> None:
+    (found,) = looked(house, Request((LEADS,), limit=3))
+    assert (found.due, found.beyond, found.attempted) == (3, 7, 2)
+
+
+def test_a_lead_that_goes_meanwhile_would_be_skipped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = SqlStore.load
+
+    def one_less(store: SqlStore, lead_ids: Sequence[LeadId]) -> Sequence[Lead]:
+        return load(store, lead_ids[1:])
+
+    monkeypatch.setattr(SqlStore, "load", one_less)
+    (found,) = looked(house, Request((LEADS,)))
+    assert found.skips == {"lead_gone": 1, "insufficient_profile": 1}
+
+
+class Metered:
+    """An operation that books a call itself, whoever scores."""
+
+    name = LEADS
+
+    def does_not_apply(self, client: Client, rubric: Rubric) -> str | None:
+        return None
+
+    def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
+        return rubric.for_leads
+
+    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        call_id = await job.meter.start(provider="google", model="m")
+        job.meter.settle(call_id, result="ok", usage=Usage())
+        return [Outcome(lead.lead_id, Kind.SCORED, score=1) for lead in leads]
+
+
+def test_nothing_is_booked_whatever_an_operation_does(house: House) -> None:
+    (found,) = looked(house, Request((LEADS,)), {LEADS: Metered()})
+    assert (found.due, found.attempted) == (10, 10)
+    with house.database.reading() as connection:
+        for table in ("runs", "calls", "outcomes", "worklist", "events"):
+            assert connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one() == 0
+    assert SilentScorer().model == "none"
