@@ -24,6 +24,16 @@ h1 { font-size: 1.25rem; margin: 0 } h2 { font-size: 1rem; margin: 2rem 0 .5rem 
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; padding-left: 0 }
 th { color: var(--dim); font-weight: 500 } tr.within td:first-child { padding-left: 1.5rem; color: var(--dim) }
+th:first-child, td:first-child { min-width: 7rem }
+@media (max-width: 40rem) {
+  .figures table, .figures thead, .figures tbody { display: block }
+  .figures tr { display: grid; grid-template-columns: repeat(7, 1fr); border-bottom: 1px solid var(--line) }
+  .figures th, .figures td { border: 0; padding: .1rem 0; font-size: .78rem }
+  .figures th { font-size: .68rem }
+  .figures th:first-child { display: none }
+  .figures td:first-child { grid-column: 1 / -1; font-size: 1rem; padding-top: .4rem }
+  .figures td:empty { display: none }
+}
 ul { margin: 0; padding-left: 1.2rem } code { overflow-wrap: anywhere } .note { color: var(--dim); font-size: .9em }
 """
 _TONES = {
@@ -82,7 +92,7 @@ def _change(name: str, before: str, after: str, difference: str) -> str:
 def _clients(found: Content) -> str:
     if not found.rows:
         return ""
-    return _table("Clients", ("", *HEADINGS), [_client(row) for row in found.rows])
+    return _table("Clients", ("", *HEADINGS), [_client(row) for row in found.rows], shape="wide figures")
 
 
 def _client(row: Row) -> str:
@@ -119,10 +129,10 @@ def _list(heading: str, texts: Sequence[str]) -> str:
     return f"<h2>{escape(heading)}</h2>\n<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
 
 
-def _table(heading: str, names: Sequence[str], rows: Sequence[str]) -> str:
+def _table(heading: str, names: Sequence[str], rows: Sequence[str], *, shape: str = "wide") -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     return (
-        f'<h2>{escape(heading)}</h2>\n<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<h2>{escape(heading)}</h2>\n<div class="{shape}"><table>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{chr(10).join(rows)}\n</tbody>\n</table></div>"
     )
 
