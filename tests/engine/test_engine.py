@@ -6,10 +6,10 @@ import threading
 import pytest
 
 from benchmarks.house import House
-from tallybook.domain.errors import LedgerUnavailable
+from tallybook.domain.errors import LedgerUnavailable, StoreUnavailable
 from tallybook.domain.run import Status, Stop
 from tallybook.engine import engine as engine_module
-from tallybook.engine import lease, pages, queues, runner, trigger, watch
+from tallybook.engine import lease, pages, queues, runner, trigger, waking, watch
 from tallybook.engine.engine import Engine
 from tallybook.engine.runner import Limits, Runner
 from tallybook.ledger import read
@@ -332,6 +332,64 @@ def test_what_was_claimed_and_is_not_worked_on_goes_back_in_the_queue(house: Hou
         tickets = [dispatch.Ticket(ClientKey(run_id, "acme"), 0, 0)]
         until(lambda: engine._queues.used_up(tickets), "its second end")
     assert real.work is None
+
+
+def test_a_dead_executor_that_held_nothing_leaves_nothing(house: House) -> None:
+    with at_work(house) as engine:
+        assert engine._queues.adopt("slot-63") == 0
+
+
+def test_what_is_claimed_after_the_engine_closed_changes_nothing(house: House) -> None:
+    key = _planned(house)
+    queues._client_run(*key)
+    assert house.ledger.do(dispatch.tickets_out)[0].turn == 0
+
+
+def test_waking_without_an_engine_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking._Process, "event", None)
+    waking.wake()
+
+
+def test_a_client_list_that_failed_is_not_asked_for_again_at_every_nudge(house: House) -> None:
+    """A large run ends a client every few milliseconds, and each is a nudge."""
+    asked_for = 0
+
+    def trouble(what: str) -> None:
+        nonlocal asked_for
+        asked_for += 1
+        raise StoreUnavailable("away")
+
+    furnished(house, "acme")
+    with at_work(house, clients=TroubledClients(house.clients, trouble)) as engine:
+        run_id = started(house)
+        for _ in range(50):
+            engine.nudge()
+            until(lambda: not engine._nudged.is_set(), "its look")
+    assert asked_for == 1
+    assert read.run(house.database, run_id).status is Status.QUEUED
+
+
+@pytest.mark.usefixtures("_hurried")
+def test_a_ticket_used_up_by_a_client_run_that_moved_on_is_let_be(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = _planned(house)
+    with at_work(house) as engine:
+        ended(house, key.run_id)
+        stale = dispatch.Ticket(key, 0, 0)
+        until(lambda: engine._queues.used_up([stale]), "its end")
+        looked = threading.Event()
+
+        def tickets(*args: object) -> list[dispatch.Ticket]:
+            if caplog.records:
+                looked.set()
+            return [stale]
+
+        monkeypatch.setattr(dispatch, "tickets_out", tickets)
+        caplog.clear()
+        logging.getLogger(__name__).warning("a mark")
+        until(looked.is_set, "a look")
+    assert "it is put back" not in caplog.text
 
 
 @pytest.mark.usefixtures("_hurried")

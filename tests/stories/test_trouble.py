@@ -174,6 +174,19 @@ def test_a_store_file_that_is_no_database_any_more_is_unavailable_until_it_is_ba
     house.close()
 
 
+def test_a_store_that_does_not_answer_does_not_keep_a_run_from_being_canceled(
+    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F40: it is not asked for ever."""
+    monkeypatch.setattr(patience, "AGAIN_AFTER_S", (0.1,) * 600)
+    furnished(sqlite_house, "acme")
+    with at_work(sqlite_house, clients=TroubledClients(sqlite_house.clients, unavailable("load"))) as engine:
+        run_id = started(sqlite_house, engine=engine)
+        until(lambda: read.run(sqlite_house.database, run_id).tally.found, "a worklist")
+        trigger.stop(sqlite_house.ledger, run_id, Stop.CANCEL, "user")
+        assert ended(sqlite_house, run_id, within_s=10).status is Status.CANCELED
+
+
 # -- the list of clients -----------------------------------------------------------------------------------------------
 
 

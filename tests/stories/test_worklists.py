@@ -145,7 +145,7 @@ def test_scores_depend_neither_on_chunks_nor_on_order(tmp_path_factory: pytest.T
     for chunk_size, calls_at_once in ((1, 16), (5, 3), (50, 1)):
         house = open_house(f"sqlite:///{tmp_path_factory.mktemp('house')}/tallybook.db")
         furnished(house, "acme", leads=125)
-        house.clients.put_leads("acme", [Lead(f"x.test/{n}", headline=f"Owner of a clinic {n}") for n in range(5)])
+        house.clients.put_leads("acme", [Lead(f"x.test/{n}", headline=f"Clinic {n}") for n in range(5)])
         run = done(house, scorer=scorer, limits=Limits(chunk_size=chunk_size, calls_at_once=calls_at_once))
         told.append((scores(house), kinds(house, run.run_id)))
         house.close()

@@ -1,6 +1,7 @@
 """The engine of one process: a slot, DBOS, a runner, a watcher."""
 
 import logging
+import threading
 import time
 from collections.abc import Mapping
 from types import TracebackType
@@ -27,7 +28,7 @@ class Engine:
     def __init__(
         self, ledger: Ledger, clients: Clients, operations: Mapping[OperationName, Operation], limits: Limits
     ) -> None:
-        self._watcher: Watcher | None = None
+        self._nudged = threading.Event()
         self._slot = Slot(ledger.database)
         self.executor = self._slot.executor
         self._runner = Runner(ledger, clients, operations, limits=limits, executor=self.executor, ended=self.nudge)
@@ -37,20 +38,20 @@ class Engine:
             self._runner.close()
             self._slot.close()
             raise
-        self._watcher = Watcher(ledger, clients, self._runner, self._queues, limits=limits, slot=self._slot)
+        self._watcher = Watcher(
+            ledger, clients, self._runner, self._queues, limits=limits, slot=self._slot, nudged=self._nudged
+        )
         self._watcher.start()
         self.nudge()
 
     def nudge(self) -> None:
         """Something was started, resumed or ended: look now."""
-        if self._watcher is not None:
-            self._watcher.nudge()
+        self._nudged.set()
 
     def close(self) -> None:
         """Take up nothing more, hand back what is in flight, let go of the slot."""
         self._queues.stop_claiming()
-        if self._watcher is not None:
-            self._watcher.close()
+        self._watcher.close()
         until = time.monotonic() + LET_GO_S
         while self._queues.busy() and time.monotonic() < until:
             self._runner.halt("the process shuts down")

@@ -82,6 +82,3 @@ class Registry:
     def all(self) -> list[ClientWork]:
         with self._lock:
             return list(self._works.values())
-
-    def of_run(self, run_id: str) -> list[ClientWork]:
-        return [work for work in self.all() if work.key.run_id == run_id]

@@ -35,10 +35,18 @@ CLOSE_S = 5.0
 
 
 class Watcher:
-    """Runs until closed. `nudge` has it look at once: something was started, resumed or ended here."""
+    """Runs until closed. *nudged* has it look at once: something was started, resumed or ended here."""
 
     def __init__(
-        self, ledger: Ledger, clients: Clients, runner: Runner, queues: Queues, *, limits: Limits, slot: lease.Slot
+        self,
+        ledger: Ledger,
+        clients: Clients,
+        runner: Runner,
+        queues: Queues,
+        *,
+        limits: Limits,
+        slot: lease.Slot,
+        nudged: threading.Event,
     ) -> None:
         self._ledger = ledger
         self._clients = clients
@@ -46,7 +54,7 @@ class Watcher:
         self._queues = queues
         self._limits = limits
         self._slot = slot
-        self._nudged = threading.Event()
+        self._nudged = nudged
         self._closed = False
         self._due: dict[str, float] = {}
         self._plan_tries: dict[str, int] = {}
@@ -55,9 +63,6 @@ class Watcher:
 
     def start(self) -> None:
         self._thread.start()
-
-    def nudge(self) -> None:
-        self._nudged.set()
 
     def close(self) -> None:
         self._closed = True

@@ -1,5 +1,6 @@
 """The ledger as the rooms above it hold it: one database, one clock, one writer."""
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -51,7 +52,11 @@ class CallMeter:
 
     async def start(self, *, provider: str, model: str, attempt: int = 1) -> str:
         call = calls.Call(uuid.uuid4().hex, self._key, provider, model, attempt, self._chunk)
-        await self._ledger.wait(calls.start_call, call)
+        try:
+            await self._ledger.wait(calls.start_call, call)
+        except asyncio.CancelledError:
+            self.settle(call.call_id, result="canceled", usage=Usage())  # it is in the books, and was never made
+            raise
         return call.call_id
 
     def settle(self, call_id: str, *, result: str, usage: Usage) -> None:

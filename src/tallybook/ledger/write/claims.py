@@ -152,7 +152,6 @@ def record_outcome(tx: Tx, key: OperationKey, outcome: Outcome) -> bool:
     reported.open_reported(tx, key, Basis.EXACT)
     lock_operation(tx, key)
     added = progress.add_to_worklist(tx, key, [Candidate(outcome.lead_id, outcome.input_hash or "")])
-    reported.heard_of(tx, key.run_id)
     if not added and _said_before(tx, key, outcome):
         return False
     tx.execute(
