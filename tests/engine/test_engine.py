@@ -1,5 +1,6 @@
 """One engine to a process: how it begins, and how it ends whatever goes wrong."""
 
+import asyncio
 import logging
 import threading
 
@@ -14,11 +15,12 @@ from tallybook.engine.engine import Engine
 from tallybook.engine.runner import Limits, Runner
 from tallybook.ledger import read
 from tallybook.ledger.keys import ClientKey
-from tallybook.ledger.write import dispatch, progress
+from tallybook.ledger.write import dispatch, progress, starts
 from tallybook.scorers.scripted import ScriptedScorer
 from tests.stories.acting import (
     PATIENCE_S,
     TroubledClients,
+    asked,
     at_work,
     books,
     calling,
@@ -86,8 +88,6 @@ def test_what_does_not_let_go_keeps_its_slot_until_the_process_ends(
 
 
 def test_a_call_that_does_not_let_go_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
     monkeypatch.setattr(pages, "LET_GO_S", 0.1)
     loop = pages.CallLoop(1)
 
@@ -248,8 +248,6 @@ def test_a_client_run_that_breaks_between_its_operations_is_closed_as_failed(
 
 
 def _planned(house: House, leads: int = 10) -> ClientKey:
-    from tallybook.ledger.write import starts
-
     furnished(house, "acme", leads=leads)
     run_id = started(house)
     house.ledger.do(starts.plan, run_id, house.clients.of_stream(None, ()))
@@ -420,9 +418,6 @@ def test_a_turn_that_another_process_was_faster_to_hand_out_is_not_handed_out_ag
 
 def test_a_client_that_somebody_works_on_is_not_waited_for_by_its_own_takeover(house: House) -> None:
     """A later run had the client first; its worker died; the earlier run waits for it and must not be waited for."""
-    from tallybook.ledger.write import starts
-    from tests.stories.acting import asked
-
     furnished(house, "acme")
     earlier, later = started(house), started(house, asked(queue_behind=True))
     house.ledger.do(starts.plan, later, house.clients.of_stream(None, ()))

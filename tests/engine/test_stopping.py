@@ -2,9 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
-from typing import Any
 
 import pytest
 
@@ -12,7 +11,7 @@ from benchmarks.house import House
 from tallybook.domain.run import Stop
 from tallybook.engine.pages import CallLoop
 from tallybook.engine.stopping import ClientWork, Registry
-from tallybook.ledger.keys import ClientKey
+from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.ledger import CallMeter
 from tallybook.ledger.tables import calls
 from tests.stories.acting import LEAD_SCORING, PATIENCE_S, at_work, books, count, ended, furnished, started, until
@@ -94,7 +93,7 @@ def test_a_call_that_was_canceled_before_it_was_made_is_settled(house: House, lo
     with at_work(house) as engine:
         run = ended(house, started(house, engine=engine))
     before = run.tally.calls
-    meter = CallMeter(house.ledger, _operation_key(run.run_id), "chunk")
+    meter = CallMeter(house.ledger, OperationKey(run.run_id, "acme", LEAD_SCORING), "chunk")
     held, released = threading.Event(), threading.Event()
 
     def hold(tx: object) -> None:
@@ -103,30 +102,17 @@ def test_a_call_that_was_canceled_before_it_was_made_is_settled(house: House, lo
 
     house.ledger.submit(hold)
     assert held.wait(PATIENCE_S)
-    begun = threading.Event()
 
-    async def start() -> None:
-        begun.set()
-        await meter.start(provider="p", model="m")
+    async def cut_short() -> None:
+        task = asyncio.ensure_future(meter.start(provider="p", model="m"))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
 
-    future = asyncio.run_coroutine_threadsafe(_told(start(), begun), loop)
+    future = asyncio.run_coroutine_threadsafe(cut_short(), loop)
     with pytest.raises(CancelledError):
         future.result(PATIENCE_S)
     released.set()
     until(lambda: count(house, calls, calls.c.result == "canceled") == 1, "the settled call")
     assert books(house, run.run_id).unsettled == 0
     assert books(house, run.run_id).tally.calls == before + 1
-
-
-async def _told(coroutine: Coroutine[Any, Any, None], begun: threading.Event) -> None:
-    task = asyncio.ensure_future(coroutine)
-    while not begun.is_set():
-        await asyncio.sleep(0)
-    task.cancel()
-    await task
-
-
-def _operation_key(run_id: str) -> Any:
-    from tallybook.ledger.keys import OperationKey
-
-    return OperationKey(run_id, "acme", LEAD_SCORING)

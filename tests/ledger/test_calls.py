@@ -1,6 +1,7 @@
 """A row for every paid call; nothing overwrites it, and the tally is exactly their sum."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -87,3 +88,24 @@ def test_a_meter_books_the_start_before_the_call_is_made(ledger: Ledger) -> None
     meter.settle(call_id, result="ok", usage=USED)
     recorded(ledger, key, *scored("a"))  # submitted later, so committed no earlier
     assert told(ledger, key.run_id).tally == Tally(found=1, scored=1) + Tally.of_call(USED)
+
+
+def test_a_call_stopped_while_its_start_is_booked_is_settled_and_not_left_open(ledger: Ledger) -> None:
+    """F40"""
+    key = working(ledger, ["a"])
+    meter = CallMeter(ledger, key, "a")
+    go = threading.Event()
+
+    async def stop_it() -> bool:
+        ledger.submit(lambda tx: go.wait(10))
+        task = asyncio.create_task(meter.start(provider="google", model="gemini"))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        go.set()
+        return task.cancelled()
+
+    assert asyncio.run(stop_it())
+    recorded(ledger, key, *scored("a"))
+    run = told(ledger, key.run_id)
+    assert (run.tally.calls, run.unsettled) == (1, 0)

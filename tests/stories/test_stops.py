@@ -211,7 +211,7 @@ def test_waiting_for_another_run_does_not_count_towards_the_timeout(sqlite_house
     with at_work(sqlite_house, ScriptedScorer(latency_ms=250), limits=Limits(chunk_size=1, calls_at_once=1)) as engine:
         first = started(sqlite_house, asked(limit=7), engine)
         second = started(sqlite_house, asked(queue_behind=True), engine)
-        engine._watcher._limits = Limits(run_timeout_s=2.0)  # type: ignore[union-attr]
+        engine._watcher._limits = Limits(run_timeout_s=2.0)
         assert ended(sqlite_house, first).status in (Status.COMPLETED, Status.TIMED_OUT)
         assert ended(sqlite_house, second).status is Status.COMPLETED
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from benchmarks.house import RUBRIC, House
+from benchmarks.house import RUBRIC, House, open_house
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, Outcome
 from tallybook.domain.ports import Failure, Item, Job, Judgement, Meter, Scorer
@@ -139,13 +139,11 @@ def scores(house: House) -> Mapping[str, object]:
 @pytest.mark.parametrize("scorer", [KeywordScorer(), ScriptedScorer(fail_every=11)], ids=["keywords", "scripted"])
 def test_scores_depend_neither_on_chunks_nor_on_order(tmp_path_factory: pytest.TempPathFactory, scorer: Scorer) -> None:
     """F25."""
-    from benchmarks.house import open_house
-
     told = []
     for chunk_size, calls_at_once in ((1, 16), (5, 3), (50, 1)):
         house = open_house(f"sqlite:///{tmp_path_factory.mktemp('house')}/tallybook.db")
         furnished(house, "acme", leads=125)
-        house.clients.put_leads("acme", [Lead(f"x.test/{n}", headline=f"Clinic {n}") for n in range(5)])
+        house.clients.put_leads("acme", [Lead(f"x.test/{n}", headline=f"Agency for a clinic {n}") for n in range(5)])
         run = done(house, scorer=scorer, limits=Limits(chunk_size=chunk_size, calls_at_once=calls_at_once))
         told.append((scores(house), kinds(house, run.run_id)))
         house.close()
