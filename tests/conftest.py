@@ -6,9 +6,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tallybook import migrations
 from tallybook.database import Database
 from tallybook.ledger.ledger import Ledger
+from tests.books import PostgresBooks, SqliteBooks
 from tests.postgres import Server, running
 
 # A time limit on single examples fails on busy machines only, and says nothing about the code.
@@ -30,9 +30,31 @@ def postgres_url(postgres: Server) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def sqlite_books(tmp_path_factory: pytest.TempPathFactory) -> SqliteBooks:
+    return SqliteBooks(tmp_path_factory.mktemp("books"))
+
+
+@pytest.fixture(scope="session")
+def postgres_books(postgres: Server) -> Iterator[PostgresBooks]:
+    with PostgresBooks(postgres).opened() as books:
+        yield books
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh database. A test that asks for it runs twice: on SQLite and on PostgreSQL."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with all tables and no row. A test that asks for it runs twice, on both kinds."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_books").copied_to(tmp_path)
+        return
+    books: PostgresBooks = request.getfixturevalue("postgres_books")
+    yield books.url
+    books.clean()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without a table. A test that asks for it runs twice, on SQLite and PostgreSQL."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/tallybook.db"
     return str(request.getfixturevalue("postgres_url"))
@@ -40,16 +62,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A fresh database with all tables, on SQLite and on PostgreSQL."""
+    """A database with all tables and no row, on SQLite and on PostgreSQL."""
     found = Database(database_url)
-    migrations.ensure(found)
     yield found
     found.close()
 
 
 @pytest.fixture
 def ledger(database: Database) -> Iterator[Ledger]:
-    """The books on a fresh database, on SQLite and on PostgreSQL."""
+    """Empty books, on SQLite and on PostgreSQL."""
     books = Ledger(database)
     yield books
     books.close()

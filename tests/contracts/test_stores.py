@@ -17,7 +17,7 @@ from tallybook.domain.rubric import Attribute, Category, Rubric, Scale
 from tallybook.domain.run import OperationName
 from tallybook.stores.sql import SqlClients
 from tallybook.stores.tables import METADATA
-from tests.stores.embedded import ACME, BOLT, create_tables, embedded, lead, post, posts_scored, scored
+from tests.stores.embedded import ACME, BOLT, embedded, lead, post, posts_scored, scored
 
 LEAD_SCORING, POST_HARVESTING, POST_SCORING = OperationName
 RUBRIC = Rubric(
@@ -339,7 +339,6 @@ def test_a_store_that_does_not_answer_says_so_and_answers_again_later(
     with pytest.raises(StoreUnavailable) as caught:
         call(clients, store)
     assert "\n" not in str(caught.value)
-    create_tables(database)
     clients.put_clients([Client(ACME, "Acme Law")])
     call(clients, store)
     database.close()

@@ -20,8 +20,10 @@ def _numbers_carried() -> frozenset[int]:
 
 def _docstrings(path: Path) -> str:
     module = ast.parse(path.read_text(encoding="utf-8"))
-    tests = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    return "\n".join(ast.get_docstring(node) or "" for node in (module, *tests))
+    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)]
+    tests = [each for each in functions if each.name.startswith("test_")]
+    texts = [ast.get_docstring(module), *(ast.get_docstring(each) for each in tests)]
+    return "\n".join(text or "" for text in texts)
 
 
 @pytest.mark.parametrize("number", BUILT)

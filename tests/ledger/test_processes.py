@@ -50,8 +50,8 @@ def all_at_once(action: Callable[..., object], url: str, arguments: Sequence[str
         return [json.loads(each.communicate(timeout=60)[0]) for each in processes]
 
 
-def test_four_processes_make_the_tables_of_a_new_database_together(database_url: str) -> None:
-    found = all_at_once(process.make_tables, database_url, [""] * 4)
+def test_four_processes_make_the_tables_of_a_new_database_together(empty_database_url: str) -> None:
+    found = all_at_once(process.make_tables, empty_database_url, [""] * 4)
     assert found == [migrations.head()] * 4
 
 

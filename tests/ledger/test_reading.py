@@ -156,8 +156,8 @@ def test_a_database_that_does_not_answer_is_unavailable(url: str, what: str) -> 
 
 
 @pytest.mark.parametrize("what", READS)
-def test_a_database_without_tables_is_unavailable(database_url: str, what: str) -> None:
-    database = Database(database_url)
+def test_a_database_without_tables_is_unavailable(empty_database_url: str, what: str) -> None:
+    database = Database(empty_database_url)
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
         READS[what](database)
     database.close()

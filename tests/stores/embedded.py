@@ -5,14 +5,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-import sqlalchemy as sa
-
-from tallybook.database import SCHEMA, Database
+from tallybook.database import Database
 from tallybook.domain.client import Client
 from tallybook.domain.lead import Lead, Position, Post
 from tallybook.domain.outcome import Kind, Outcome
 from tallybook.stores.sql import SqlClients
-from tallybook.stores.tables import METADATA
 
 ACME, BOLT = "acme", "bolt"
 
@@ -31,7 +28,6 @@ class MovingClock:
 def embedded(url: str) -> Iterator[SqlClients]:
     """With two clients, acme and bolt."""
     database = Database(url)
-    create_tables(database)
     clients = SqlClients(database, MovingClock())
     clients.put_clients([Client(ACME, "Acme Law"), Client(BOLT, "Bolt & Co", stream=2, service_level=2)])
     try:
@@ -39,13 +35,6 @@ def embedded(url: str) -> Iterator[SqlClients]:
     finally:
         clients.close()
         database.close()
-
-
-def create_tables(database: Database) -> None:
-    with database.engine.begin() as connection:
-        if not database.sqlite:
-            connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
-        METADATA.create_all(connection)
 
 
 def lead(lead_id: str, *posts: Post, headline: str = "Judge") -> Lead:

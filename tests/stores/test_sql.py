@@ -24,7 +24,7 @@ from tallybook.stores.lead_files import read_leads
 from tallybook.stores.putting import Changes
 from tallybook.stores.rubric_files import read_rubric, rubric_of_rows
 from tallybook.stores.sql import SqlClients
-from tests.stores.embedded import ACME, BOLT, create_tables, embedded, lead, post, posts_scored, scored
+from tests.stores.embedded import ACME, BOLT, embedded, lead, post, posts_scored, scored
 
 DATA = Path(__file__).parent.parent / "unit" / "stores" / "data"
 
@@ -202,7 +202,6 @@ def test_a_lead_that_does_not_exist_is_named(clients: SqlClients, lead_id: str) 
 
 def test_ids_sort_by_code_point_in_postgresql_whatever_its_locale(postgres_url: str) -> None:
     database = Database(postgres_url)
-    create_tables(database)
     asked = (
         "SELECT table_name, column_name, collation_name FROM information_schema.columns WHERE table_schema = :schema"
     )

@@ -26,7 +26,9 @@ from tallybook.engine.engine import Engine
 from tallybook.engine.runner import Limits
 from tallybook.ledger import read
 from tallybook.ledger.audit import audit
+from tallybook.ledger.keys import ClientKey
 from tallybook.ledger.tables import calls, outcomes, worklist
+from tallybook.ledger.write import dispatch, starts
 from tallybook.ledger.write.starts import Caller, Request, Start
 from tallybook.scorers.scripted import ScriptedScorer
 
@@ -96,6 +98,15 @@ def books(house: House, run_id: str) -> Run:
     differences = audit(house.database).differences
     assert not differences, differences
     return read.run(house.database, run_id)
+
+
+def planned(house: House, leads: int = 10) -> ClientKey:
+    """A run of one client that waits in the queue, and nobody works on."""
+    furnished(house, "acme", leads=leads)
+    run_id = started(house)
+    house.ledger.do(starts.plan, run_id, house.clients.of_stream(None, ()))
+    house.ledger.do(dispatch.dispatch, 4)
+    return ClientKey(run_id, "acme")
 
 
 def ended(house: House, run_id: str, within_s: float = PATIENCE_S) -> Run:

@@ -142,7 +142,7 @@ def test_one_client_is_never_worked_on_twice_at_once_over_three_processes_and_tw
 
 
 def test_two_engines_work_side_by_side_on_one_file(sqlite_house: House) -> None:
-    names = [f"client-{n}" for n in range(8)]
+    names = [f"client-{n}" for n in range(12)]
     furnished(sqlite_house, *names, leads=30)
     url = str(sqlite_house.database.url)
     scorer, limits = ScriptedScorer(latency_ms=40), Limits(calls_at_once=2, concurrency=2)
@@ -154,7 +154,7 @@ def test_two_engines_work_side_by_side_on_one_file(sqlite_house: House) -> None:
             time.sleep(0.01)
         run = ended(sqlite_house, run_id)
     assert seen == {"slot-0", "slot-1"}
-    assert (run.status, run.tally.scored) == (Status.COMPLETED, 240)
+    assert (run.status, run.tally.scored) == (Status.COMPLETED, 360)
 
 
 def test_a_small_run_does_not_wait_for_a_large_one_that_came_before(house: House) -> None:

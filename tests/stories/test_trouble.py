@@ -32,6 +32,7 @@ from tests.stories.acting import (
     PATIENCE_S,
     TroubledClients,
     TroubledStore,
+    asked,
     at_work,
     books,
     calling,
@@ -209,6 +210,19 @@ def test_a_client_list_that_cannot_be_read_fails_its_run_and_no_other(sqlite_hou
         run = ended(sqlite_house, bad)
         assert (run.status, run.finish_reason) == (Status.FAILED, "clients_unreadable")
         assert ended(sqlite_house, started(sqlite_house, engine=engine)).status is Status.COMPLETED
+
+
+def test_a_client_that_vanished_between_start_and_plan_fails_the_run_at_once(sqlite_house: House) -> None:
+    furnished(sqlite_house, "acme")
+    run_id = started(sqlite_house, asked("acme"))
+    with sqlite_house.database.writing() as tx:
+        for table in ("posts", "leads", "rubrics", "clients"):
+            tx.execute(f"DELETE FROM @{table}")
+    with at_work(sqlite_house):
+        run = ended(sqlite_house, run_id)
+    assert (run.status, run.finish_reason, run.error) == (
+        Status.FAILED, "clients_unreadable", "there is no client 'acme'",
+    )  # fmt: skip
 
 
 # -- late outcomes -----------------------------------------------------------------------------------------------------

@@ -96,6 +96,7 @@ def _launch() -> None:
         polling_interval_sec=POLL_S,
         on_conflict="always_update",
     )
+    waking.list_queues()
 
 
 def _register_workflow() -> None:

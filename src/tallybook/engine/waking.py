@@ -22,6 +22,7 @@ class WakeEvent(threading.Event):
 
     _round: int
     _seen: dict[int, int]
+    _unlisted: bool
     _cond: threading.Condition
     _flag: bool
 
@@ -29,6 +30,13 @@ class WakeEvent(threading.Event):
         """Called once on an event that was made as a plain one."""
         self._round = 0
         self._seen = {}
+        self._unlisted = False
+
+    def list_queues(self) -> None:
+        """Have the thread that lists queues look at once; it looks every second otherwise."""
+        with self._cond:
+            self._unlisted = True
+            self._cond.notify_all()
 
     def wake(self) -> None:
         with self._cond:
@@ -37,7 +45,7 @@ class WakeEvent(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         if threading.current_thread().name.endswith("_dbos_internal_queue"):
-            return self._wait_for_stop(timeout)
+            return self._wait_to_list(timeout)
         woken = self._wait_for_round(timeout)
         if woken and not self._flag:
             time.sleep(GATHER_S)
@@ -45,9 +53,11 @@ class WakeEvent(threading.Event):
             self._seen[threading.get_ident()] = self._round
         return self._flag
 
-    def _wait_for_stop(self, timeout: float | None) -> bool:
+    def _wait_to_list(self, timeout: float | None) -> bool:
         with self._cond:
-            return bool(self._cond.wait_for(lambda: self._flag, timeout))
+            self._cond.wait_for(lambda: self._flag or self._unlisted, timeout)
+            self._unlisted = False
+            return self._flag
 
     def _wait_for_round(self, timeout: float | None) -> bool:
         me = threading.get_ident()
@@ -65,6 +75,12 @@ def wake() -> None:
     """Something was enqueued, or a place became free."""
     if _Process.event is not None:
         _Process.event.wake()
+
+
+def list_queues() -> None:
+    """The queue was just declared, maybe for the first time in this database."""
+    if _Process.event is not None:
+        _Process.event.list_queues()
 
 
 def install() -> None:
