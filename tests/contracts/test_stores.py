@@ -339,6 +339,7 @@ def test_a_store_that_does_not_answer_says_so_and_answers_again_later(
     with pytest.raises(StoreUnavailable) as caught:
         call(clients, store)
     assert "\n" not in str(caught.value)
+    METADATA.create_all(database.engine)
     clients.put_clients([Client(ACME, "Acme Law")])
     call(clients, store)
     database.close()

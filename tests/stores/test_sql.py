@@ -24,6 +24,7 @@ from tallybook.stores.lead_files import read_leads
 from tallybook.stores.putting import Changes
 from tallybook.stores.rubric_files import read_rubric, rubric_of_rows
 from tallybook.stores.sql import SqlClients
+from tests.books import make_tables
 from tests.stores.embedded import ACME, BOLT, embedded, lead, post, posts_scored, scored
 
 DATA = Path(__file__).parent.parent / "unit" / "stores" / "data"
@@ -201,6 +202,7 @@ def test_a_lead_that_does_not_exist_is_named(clients: SqlClients, lead_id: str) 
 
 
 def test_ids_sort_by_code_point_in_postgresql_whatever_its_locale(postgres_url: str) -> None:
+    make_tables(postgres_url)
     database = Database(postgres_url)
     asked = (
         "SELECT table_name, column_name, collation_name FROM information_schema.columns WHERE table_schema = :schema"
@@ -217,6 +219,7 @@ def test_ids_sort_by_code_point_in_postgresql_whatever_its_locale(postgres_url: 
 def test_the_due_leads_are_listed_without_reading_a_profile(tmp_path: Path, index: str) -> None:
     """F22"""
     path = tmp_path / "tallybook.db"
+    make_tables(f"sqlite:///{path}")
     with embedded(f"sqlite:///{path}") as clients:
         asked: list[str] = []
         store = clients.store(ACME)
@@ -290,6 +293,7 @@ def test_a_store_may_be_used_again_after_close(clients: SqlClients) -> None:
 
 
 def test_a_broken_connection_is_replaced(postgres_url: str) -> None:
+    make_tables(postgres_url)
     with embedded(postgres_url) as clients:
         store = clients.store(ACME)
         clients.put_leads(ACME, [lead("a")])
