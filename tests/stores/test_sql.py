@@ -212,7 +212,7 @@ def test_ids_sort_by_code_point_in_postgresql_whatever_its_locale(postgres_url: 
     database.close()
     ids = {(table, column): collation for table, column, collation in found if column in ("client_id", "lead_id")}
     assert set(ids.values()) == {"C"}
-    assert len(ids) == 6
+    assert {("leads", "lead_id"), ("posts", "client_id"), ("outcomes", "lead_id")} <= ids.keys()
 
 
 @pytest.mark.parametrize("index", ["ix_leads_to_score", "ix_leads_with_new_posts"])
