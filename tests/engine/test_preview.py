@@ -39,7 +39,7 @@ def looked(
 def test_each_operation_says_what_is_due_or_why_nothing_is(house: House) -> None:
     assert looked(house, Request()) == [
         OperationPreview(LEADS, due=10, skips={"insufficient_profile": 2}),
-        OperationPreview(OperationName.POST_HARVESTING, finish_reason="no_harvester"),
+        OperationPreview(OperationName.POST_HARVESTING, finish_reason="below_service_level"),
         OperationPreview(OperationName.POST_SCORING, finish_reason="below_service_level"),
     ]
 

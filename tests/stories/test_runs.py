@@ -118,7 +118,7 @@ def test_operations_that_do_not_apply_close_at_once_and_say_why(house: House) ->
     completed = Status.COMPLETED
     assert told == {
         ("acme", LEAD_SCORING): (completed, None, 10),
-        ("acme", POST_HARVESTING): (completed, "no_harvester", 0),
+        ("acme", POST_HARVESTING): (completed, "below_service_level", 0),
         ("acme", POST_SCORING): (completed, "below_service_level", 0),
         ("bolt", LEAD_SCORING): (completed, "no_rubric", 0),
         ("bolt", POST_HARVESTING): (completed, "no_harvester", 0),

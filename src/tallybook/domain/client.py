@@ -9,6 +9,7 @@ from tallybook.domain.errors import BadInput
 
 ClientId = str
 LONGEST_ID = 200
+POSTS_FROM_LEVEL = 2
 
 
 class ClientStatus(StrEnum):
@@ -38,6 +39,11 @@ class Client:
     timezone: str | None = None
     source: Source = Source.FILE
     paused_here: bool = False
+
+    @property
+    def wants_posts(self) -> bool:
+        """Does its service level include posts?"""
+        return self.service_level >= POSTS_FROM_LEVEL
 
     @property
     def active(self) -> bool:

@@ -12,7 +12,7 @@ from tallybook.domain.rubric import Attribute, Rubric, rubric_version
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Usage
 from tallybook.engine import worklist
-from tallybook.engine.runner import NOT_CONFIGURED
+from tallybook.engine.runner import not_configured
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write.starts import Request
 
@@ -108,7 +108,7 @@ def _of_client(
 
 def _of_operation(looking: _Looking, name: OperationName, operation: Operation | None) -> OperationPreview:
     if operation is None:
-        return OperationPreview(name, finish_reason=NOT_CONFIGURED.get(name))
+        return OperationPreview(name, finish_reason=not_configured(name, looking.client))
     reason = operation.does_not_apply(looking.client, looking.rubric)
     if reason is not None:
         return OperationPreview(name, finish_reason=reason)

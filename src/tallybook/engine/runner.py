@@ -30,8 +30,6 @@ from tallybook.ledger.write.starts import Request
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LEDGER_AGAIN_AFTER_S = 1.0
-NOT_CONFIGURED = {OperationName.POST_HARVESTING: "no_harvester"}
-"""The finish_reason of an operation nobody was registered for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +174,7 @@ class Runner:
             return
         operation = self._operations.get(key.operation)
         if operation is None:
-            self._ledger.do(endings.close_operation, key, finish_reason=NOT_CONFIGURED.get(key.operation))
+            self._ledger.do(endings.close_operation, key, finish_reason=not_configured(key.operation, tenant.client))
             return
         reason = operation.does_not_apply(tenant.client, tenant.rubric)
         if reason is not None:
@@ -255,6 +253,13 @@ def outlive(duty: Callable[[], object], what: str) -> bool:
     except Exception:
         log.exception("%s broke", what)
     return True
+
+
+def not_configured(name: OperationName, client: Client) -> str | None:
+    """The finish_reason of an operation nobody was registered for."""
+    if name is not OperationName.POST_HARVESTING:
+        return None
+    return "no_harvester" if client.wants_posts else "below_service_level"
 
 
 def tried(read: Callable[[], T]) -> "T | Exception":

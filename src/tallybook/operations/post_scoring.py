@@ -12,8 +12,6 @@ from tallybook.domain.run import OperationName
 from tallybook.operations.answers import Answer, ask, failed, input_hash, unasked, unjudged, versions
 from tallybook.operations.assessment import assessment
 
-LEAST_SERVICE_LEVEL = 2
-
 
 class PostScoring:
     """An `Operation`. Posts that the store holds a score of, and blank ones, are not judged.
@@ -30,7 +28,7 @@ class PostScoring:
         return OperationName.POST_SCORING
 
     def does_not_apply(self, client: Client, rubric: Rubric) -> str | None:
-        if client.service_level < LEAST_SERVICE_LEVEL:
+        if not client.wants_posts:
             return "below_service_level"
         return None if rubric.for_posts else "no_rubric"
 
