@@ -25,15 +25,15 @@ from tallybook.ledger.tables import calls, outcomes, worklist
 
 CLIENTS, LEADS, THIN_EVERY, FAIL_EVERY = 5, 200, 50, 40
 LONGEST_LIFE_S = 0.45
-READY = "working"
+MOST_MISSED = 5
 
 
 @dataclass
 class Figures:
-    """What a series of kills came to. *faults* must be empty."""
+    """What a series came to: *rounds* kills, *missed* children that ended before theirs. *faults* must be empty."""
 
     rounds: int = 0
-    kills: int = 0
+    missed: int = 0
     runs: int = 0
     calls: int = 0
     calls_lost: int = 0
@@ -82,15 +82,23 @@ def _one_run(house: House, stream: int, plan: Plan, figures: Figures, chance: ra
         left = plan[figures.rounds :]
         child = _Child(house.database.url, stream, left[0] if left else None, seed=chance.randrange(10**6))
         if left:
-            figures.rounds += 1
-            if child.dies(chance.uniform(0.0, LONGEST_LIFE_S) if left[0] is None else None):
-                figures.kills += 1
-                figures.points[left[0] or "random"] = figures.points.get(left[0] or "random", 0) + 1
+            _kill(child, left[0], figures, chance)
         else:
             child.ends()
         runs = read.list_runs(house.database, limit=1, stream=stream)
         if runs and runs[0].status.terminal:
             return read.run(house.database, runs[0].run_id)
+
+
+def _kill(child: "_Child", point: str | None, figures: Figures, chance: random.Random) -> None:
+    """One round. A child that ends before it comes to the point was no round: the next run tries that point again."""
+    if child.dies(chance.uniform(0.0, LONGEST_LIFE_S) if point is None else None):
+        figures.rounds += 1
+        figures.points[point or "random"] = figures.points.get(point or "random", 0) + 1
+        return
+    figures.missed += 1
+    if figures.missed > MOST_MISSED * (figures.rounds + 1):
+        raise SystemExit(f"children keep ending before {point or 'a random instant'}: {figures}")
 
 
 class _Child:
