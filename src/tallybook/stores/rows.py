@@ -8,10 +8,11 @@ from typing import Any
 
 from tallybook.database import Row
 from tallybook.domain.client import Client, ClientId, ClientStatus, Source
+from tallybook.domain.fields import storable
 from tallybook.domain.lead import Lead, Position, Post, profile_hash
 from tallybook.domain.outcome import LeadId
 from tallybook.domain.rubric import Attribute, Category, Rubric, Scale
-from tallybook.stores.text import storable, storable_or_none
+from tallybook.stores.text import storable_or_none
 
 CLIENT_COLUMNS = "client_id, name, stream, service_level, status, timezone, source, paused_here"
 LEAD_COLUMNS = "lead_id, profile_url, full_name, headline, about, location, industry, positions, skills"

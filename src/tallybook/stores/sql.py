@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tallybook.database import Clock, Database, Row, Tx, utc_now
 from tallybook.domain.client import Client, ClientId
 from tallybook.domain.errors import NotFound
+from tallybook.domain.fields import storable
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.ports import Candidate
@@ -25,7 +26,6 @@ from tallybook.stores.rows import (
     text_of_rubric,
 )
 from tallybook.stores.saving import SAVE
-from tallybook.stores.text import storable
 
 PAGE = 1_000
 """The most leads or clients a listing gives at once unless told."""

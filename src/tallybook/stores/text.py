@@ -2,17 +2,10 @@
 
 import re
 
+from tallybook.domain.fields import storable
+
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _CONTROLS_BUT_LAYOUT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
-
-
-def storable(text: str) -> str:
-    """*text* as every database takes it: NULs dropped, lone surrogates replaced. All else stays as it is."""
-    if "\0" in text:
-        text = text.replace("\0", "")
-    if text.isascii():
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def storable_or_none(text: str | None) -> str | None:

@@ -136,7 +136,7 @@ class JobTracking:
 
         return bool(self._say_facts("record_outcome", run_id, client_id, read))
 
-    def record_call(  # noqa: PLR0917
+    def record_call(  # noqa: PLR0917  # the verb as its users call it
         self,
         run_id: Text = None,
         client_id: Text = None,

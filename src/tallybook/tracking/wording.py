@@ -98,7 +98,7 @@ def read_outcome(lead_id: object, kind: object, reason: object, facts: Mapping[s
         what,
         read_reason(what, None if reason is None else str(reason).strip().lower()),
         versions=Versions(**versions),  # type: ignore[arg-type]  # read by the table below
-        **{name: fact for name, fact in facts.items() if name not in _VERSIONS.values()},  # type: ignore[arg-type]
+        **{name: fact for name, fact in facts.items() if name not in _VERSIONS.values()},  # type: ignore[arg-type]  # read too
     )
 
 
