@@ -105,13 +105,6 @@ def _previous(house: House, run_id: str) -> str | None:
     return figures.previous_run(house.database, read.run(house.database, run_id))
 
 
-def test_the_runs_of_a_client_are_newest_first(house: House) -> None:
-    past(house, Past("261121-080000"), Past("261122-080000"))
-    assert figures.runs_of_client(house.database, ONE) == ["261122-080000", "261121-080000"]
-    assert figures.runs_of_client(house.database, ONE, limit=1) == ["261122-080000"]
-    assert figures.runs_of_client(house.database, "nobody") == []
-
-
 # Usage
 
 

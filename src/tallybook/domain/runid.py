@@ -113,15 +113,6 @@ def label(run_id: str, client_id: str) -> str:
     return f"{run_id}-{client_id}"
 
 
-def run_key_of_label(label: str) -> str | None:
-    """The fixed 13-character prefix of *label* if it is a run key with something after it. For auto-creation only."""
-    try:
-        run_id = RunId.parse(label)
-    except InvalidRunId:
-        return None
-    return run_id.key if len(run_id.key) == KEY_LENGTH < len(label) else None
-
-
 # What is refused
 
 _CONTROL = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, lone surrogate, line and paragraph separator

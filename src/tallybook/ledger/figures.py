@@ -12,7 +12,7 @@ from tallybook.domain.figures import Failures, LeadFigures, UsageLine
 from tallybook.domain.outcome import Kind
 from tallybook.domain.run import OperationName, Run, Status
 from tallybook.domain.tally import Tally
-from tallybook.ledger.tables import calls, client_runs, outcomes, runs, worklist
+from tallybook.ledger.tables import calls, outcomes, runs, worklist
 
 _OK = (Kind.SCORED.value, Kind.HARVESTED.value)
 _ENDED = [status.value for status in Status if status.terminal]
@@ -120,19 +120,6 @@ def previous_run(database: Database, run: Run) -> str | None:
     with database.reading() as connection:
         found = connection.execute(statement).scalar()
         return str(found) if found else None
-
-
-def runs_of_client(database: Database, client_id: ClientId, *, limit: int = 50) -> list[str]:
-    """The runs that visited this client, newest first."""
-    statement = (
-        sa.select(runs.c.run_id)
-        .join(client_runs, client_runs.c.run_id == runs.c.run_id)
-        .where(client_runs.c.client_id == client_id)
-        .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
-        .limit(limit)
-    )
-    with database.reading() as connection:
-        return [str(run_id) for (run_id,) in connection.execute(statement)]
 
 
 # -- usage -------------------------------------------------------------------------------------------------------------
