@@ -17,12 +17,14 @@ TallybookError
 ├── RunIdsExhausted     no free second within a minute of the clock
 ├── ProviderError       a paid provider failed; carries the reason code of the outcome
 │   └── ProviderStop    asking on is pointless: quota of the day, key, model
+│       └── BudgetExhausted  the next call would go beyond a budget
 ├── StoreUnavailable    a client's store did not answer
 └── LedgerUnavailable   the ledger could not be reached or written
     ├── WriterDied      nothing can be written by this process any more
     └── SchemaMismatch  the database was made by another version
 """
 
+from datetime import datetime
 from typing import ClassVar
 
 
@@ -114,13 +116,30 @@ class ProviderError(TallybookError):
 
 
 class ProviderStop(ProviderError):
-    """Asking on is pointless. *blocked_reason* is what the run then waits for."""
+    """Asking on is pointless. *blocked_reason* is what the run then waits for, *wake_at* until when, if that is known.
+
+    *whole_run* False: only the client asked for has to wait.
+    """
 
     retryable = False
 
-    def __init__(self, message: str, *, reason: str, blocked_reason: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        blocked_reason: str,
+        wake_at: datetime | None = None,
+        whole_run: bool = True,
+    ) -> None:
         super().__init__(message, reason=reason)
         self.blocked_reason = blocked_reason
+        self.wake_at = wake_at
+        self.whole_run = whole_run
+
+
+class BudgetExhausted(ProviderStop):
+    """The next call would go beyond a budget of the client, or of the run."""
 
 
 class StoreUnavailable(TallybookError):

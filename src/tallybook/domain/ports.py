@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tallybook.domain.client import Client, ClientId
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import FailReason, LeadId, Outcome
 from tallybook.domain.rubric import Attribute, Rubric, Verdict
 from tallybook.domain.run import OperationName
-from tallybook.domain.tally import Usage
+from tallybook.domain.tally import Estimate, Usage
+
+UNKNOWN = Estimate()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,27 @@ class Clients(Protocol):
 
 
 class Meter(Protocol):
-    """Books calls of one operation run. Offered by the ledger; a scorer wraps every attempt in it."""
+    """Books the calls of one chunk, and lets each of them through in its turn. A scorer wraps every attempt in it."""
 
-    async def start(self, *, provider: str, model: str, attempt: int = 1) -> str:
-        """Book that a paid call is about to be made; durable when this returns. Gives the call's id."""
+    async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
+        """Book that a paid call is about to be made; durable when this returns. Gives the call's id.
 
-    def settle(self, call_id: str, *, result: str, usage: Usage) -> None:
-        """Book how it ended. *result* is 'ok' or a reason code. Durable no later than the outcomes recorded next."""
+        Waits while the calls of this minute are used up. *estimate* is set aside from the client's and the run's
+        budget until the call is settled. Raises BudgetExhausted.
+        """
+
+    def settle(self, call_id: str, *, result: str, usage: Usage, refused: bool = False) -> None:
+        """Book how it ended. *result* is 'ok' or a reason code. Durable no later than the outcomes recorded next.
+
+        *refused*: the provider answered that it did nothing, so nothing was billed. Of other calls of unknown usage
+        the estimate stays set aside.
+        """
+
+    async def pause(self, seconds: float) -> None:
+        """Wait without taking up a place among the calls at once."""
+
+    def note(self, kind: str, text: str) -> None:
+        """Put an event in the books of this client run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +111,10 @@ class Failure:
     detail: str = ""
 
 
+Answer = Judgement | Failure | ProviderStop
+"""A ProviderStop: it was not asked about, or not answered, because asking on is pointless. It stays pending."""
+
+
 class Scorer(Protocol):
     """Who judges. *model* and *prompt_version* are stored with every outcome."""
 
@@ -105,11 +126,14 @@ class Scorer(Protocol):
 
     async def judge(
         self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Judgement | Failure]:
-        """A judgement or a failure for every item, by key. The result for an item depends on no other item.
+    ) -> Mapping[str, Answer]:
+        """An answer for every item, by key. The result for an item depends on no other item.
 
-        Raises ProviderStop when asking on is pointless; what was not answered stays pending.
+        Raises ProviderStop when asking on is pointless and nothing was answered.
         """
+
+    def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:
+        """What judging these items in one question would take. Asks nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +145,14 @@ class Job:
     rubric_version: str
     meter: Meter
     input_hashes: Mapping[LeadId, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What came of a chunk. *stop*: asking on is pointless; leads without an outcome stay pending."""
+
+    outcomes: Sequence[Outcome]
+    stop: ProviderStop | None = None
 
 
 class Operation(Protocol):
@@ -135,5 +167,8 @@ class Operation(Protocol):
     def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
         """The part of the rubric whose change makes skipped leads due again."""
 
-    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
-        """One outcome for each lead of the chunk. Canceled at any await; raises ProviderStop to end the asking."""
+    async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
+        """One outcome for each lead of the chunk, unless it was stopped. Canceled at any await.
+
+        Raises ProviderStop when asking on is pointless and there is no outcome at all.
+        """

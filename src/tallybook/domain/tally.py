@@ -43,18 +43,30 @@ class Money:
         return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+NOTHING = Money()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """By what a cost was reckoned. Kept with the call, so that history is never silently priced anew."""
+
+    source: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one call used. None means nobody can know; it is never 0.
 
     *input_tokens* includes the cached ones, *output_tokens* includes thinking.
-    *cost* None with known tokens: unpriced.
+    *cost* None with known tokens: unpriced. *prices*: by which list the cost was reckoned, None if it was billed.
     """
 
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
     cost: Money | None = None
+    prices: PriceList | None = None
 
     def __post_init__(self) -> None:
         for tokens in (self.input_tokens, self.cached_tokens, self.output_tokens):
@@ -72,6 +84,30 @@ class Usage:
     def unpriced(self) -> bool:
         """The tokens are known, their price is not."""
         return self.cost is None and not self.unmeasured
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What calls would take, before they are made. Estimates add. *unpriced*: of the calls, whose price is not known."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Money = NOTHING
+    unpriced: int = 0
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        return Estimate(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost + other.cost,
+            self.unpriced + other.unpriced,
+        )
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """From a scorer's answers to outcomes: what scoring leads and scoring posts have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, Outcome, SkipReason, Versions
-from tallybook.domain.ports import Failure, Item, Job, Judgement, Scorer
+from tallybook.domain.ports import Answer, Failure, Item, Job, Scorer
 from tallybook.domain.rubric import FORMULA, Attribute
-
-Answer = Judgement | Failure
 
 MISSING = Failure(FailReason.MISSING_FROM_ANSWER, "the scorer's answer left it out")
 
@@ -18,6 +17,11 @@ async def ask(scorer: Scorer, attributes: Sequence[Attribute], items: Sequence[I
         return {}
     answers = await scorer.judge(attributes, items, job.meter)
     return {item.key: answers.get(item.key, MISSING) for item in items}
+
+
+def stop_in(answers: Iterable[Answer]) -> ProviderStop | None:
+    """Why asking ended early, if it did."""
+    return next((answer for answer in answers if isinstance(answer, ProviderStop)), None)
 
 
 def unasked(lead: Lead, reason: SkipReason, detail: str, job: Job) -> Outcome:

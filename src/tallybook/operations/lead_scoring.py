@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from tallybook.domain.client import Client
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import Kind, Outcome, SkipReason
-from tallybook.domain.ports import Failure, Item, Job, Judgement, Scorer
+from tallybook.domain.ports import Answer, Failure, Item, Job, Judgement, Scorer, Worked
 from tallybook.domain.rubric import Attribute, Rubric, grade
 from tallybook.domain.run import OperationName
-from tallybook.operations.answers import Answer, ask, failed, input_hash, unasked, unjudged, versions
+from tallybook.operations.answers import ask, failed, input_hash, stop_in, unasked, unjudged, versions
 from tallybook.operations.assessment import assessment
 
 
@@ -28,13 +29,16 @@ class LeadScoring:
     def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
         return rubric.for_leads
 
-    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+    async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
         """One outcome for each lead. Thin profiles are skipped before any question is asked, and cost nothing."""
         items = [Item(lead.lead_id, lead) for lead in leads if not lead.thin]
         answers = await ask(self._scorer, job.rubric.for_leads, items, job)
-        return [self._outcome(lead, answers.get(lead.lead_id), job) for lead in leads]
+        told = [self._outcome(lead, answers.get(lead.lead_id), job) for lead in leads]
+        return Worked([each for each in told if each is not None], stop_in(answers.values()))
 
-    def _outcome(self, lead: Lead, answer: Answer | None, job: Job) -> Outcome:
+    def _outcome(self, lead: Lead, answer: Answer | None, job: Job) -> Outcome | None:
+        if isinstance(answer, ProviderStop):
+            return None
         if answer is None:
             return unasked(lead, SkipReason.INSUFFICIENT_PROFILE, "neither headline nor history", job)
         if isinstance(answer, Failure):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from tallybook.domain.client import Client
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import Kind, Outcome, SkipReason
-from tallybook.domain.ports import Failure, Item, Job, Judgement, Scorer
+from tallybook.domain.ports import Answer, Failure, Item, Job, Judgement, Scorer, Worked
 from tallybook.domain.rubric import Attribute, Grade, Rubric, grade
 from tallybook.domain.run import OperationName
-from tallybook.operations.answers import Answer, ask, failed, input_hash, unasked, unjudged, versions
+from tallybook.operations.answers import ask, failed, input_hash, stop_in, unasked, unjudged, versions
 from tallybook.operations.assessment import assessment
 
 
@@ -35,13 +35,14 @@ class PostScoring:
     def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
         return rubric.for_posts
 
-    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+    async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
         """One outcome for each lead. Leads without anything to read are skipped before any question is asked."""
         items = [Item(_key(lead, post), lead, post) for lead in leads for post in _readable(_unscored(lead))]
         answers = await ask(self._scorer, job.rubric.for_posts, items, job)
-        return [self._outcome(lead, answers, job) for lead in leads]
+        told = [self._outcome(lead, answers, job) for lead in leads]
+        return Worked([each for each in told if each is not None], stop_in(answers.values()))
 
-    def _outcome(self, lead: Lead, answers: Mapping[str, Answer], job: Job) -> Outcome:
+    def _outcome(self, lead: Lead, answers: Mapping[str, Answer], job: Job) -> Outcome | None:
         posts = _unscored(lead)
         if not posts:
             return unasked(lead, SkipReason.NO_POSTS, "no posts that are not scored yet", job)
@@ -49,6 +50,8 @@ class PostScoring:
         if not readable:
             return unasked(lead, SkipReason.NO_CONTENT, "all its posts are blank", job)
         told = [answers[_key(lead, post)] for post in readable]
+        if stop_in(told) is not None:
+            return None
         failures = [answer for answer in told if isinstance(answer, Failure)]
         if failures:
             return failed(lead, _summed_up(failures, len(told)), job, self._scorer, posts=len(told))
