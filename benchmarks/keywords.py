@@ -8,21 +8,12 @@ import asyncio
 import time
 
 from tallybook.domain.ports import Item
+from tallybook.engine.preview import NoMeter
 from tallybook.scorers.keywords import KeywordScorer
 from tallybook.testing.demo_data import demo_clients, many_leads
 
 CHUNK = 5
 TARGET_PER_S = 5_000
-
-
-class NoMeter:
-    """The offline scorer makes no paid call, and this says so if it ever does."""
-
-    async def start(self, *, provider: str, model: str, attempt: int = 1) -> str:
-        raise AssertionError(f"a paid call to {provider} {model}, attempt {attempt}")
-
-    def settle(self, call_id: str, *, result: str, usage: object) -> None:
-        raise AssertionError(f"call {call_id} settled: {result} {usage}")
 
 
 def profiles_per_s(profiles: int, seed: int = 1) -> float:

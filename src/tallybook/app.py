@@ -1,5 +1,6 @@
 """Wiring: the only room that knows concrete names. What is made here is handed to the rooms below as ports."""
 
+import importlib.util
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -55,11 +56,43 @@ def _post_scoring(scorer: Scorer) -> Operation:
     return PostScoring(scorer)
 
 
-SCORERS: Mapping[str, Callable[[Settings], Scorer]] = {"keywords": _keywords, "scripted": _scripted}
+def _model(settings: Settings) -> Scorer:
+    """A paid model. Raises BadSetting for one that cannot be asked as things stand."""
+    from tallybook.scorers.attempts import Patience
+    from tallybook.scorers.model import ModelScorer, Named
+    from tallybook.scorers.prices import Rate
+
+    asked = settings.scorer
+    provider, _, model = asked.model.partition(":")
+    if importlib.util.find_spec("pydantic_ai") is None:
+        raise BadSetting(f"scorer.model {asked.model} needs an extra that is not installed: pip install '{EXTRA}'")
+    if asked.api_key is None and not (provider == "google" and any(name in os.environ for name in VERTEX)):
+        vertex = f", or for Vertex {VERTEX[0]}" if provider == "google" else ""
+        raise BadSetting(f"scorer.model {asked.model} needs a key: set TALLYBOOK_SCORER__API_KEY{vertex}")
+    own = {each.model: Rate(each.input, each.output, each.cached) for each in settings.prices}
+    key = asked.api_key.reveal() if asked.api_key else ""
+    named = Named(provider, model, key, asked.base_url, own)
+    return ModelScorer(named, Patience(asked.tries, float(asked.request_timeout_s), float(asked.deadline_s)))
+
+
+EXTRA = "tallybook[llm]"
+VERTEX = ("GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS")
+SCORERS: Mapping[str, Callable[[Settings], Scorer]] = {
+    "keywords": _keywords,
+    "scripted": _scripted,
+    "google": _model,
+    "openai": _model,
+    "anthropic": _model,
+}
+"""By what stands before the colon of `scorer.model`."""
 OPERATIONS: Mapping[OperationName, Callable[[Scorer], Operation]] = {
     OperationName.LEAD_SCORING: _lead_scoring,
     OperationName.POST_SCORING: _post_scoring,
 }
+
+
+def operations_with(scorer: Scorer) -> Mapping[OperationName, Operation]:
+    return {name: make(scorer) for name, make in OPERATIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +136,25 @@ class App:
         return RunIdStyle(self.settings.run_id.format is Form.STRUCTURED, self.settings.run_id.timezone)
 
     @cached_property
+    def scorer(self) -> Scorer:
+        return SCORERS[self.settings.scorer.model.partition(":")[0]](self.settings)
+
+    @cached_property
     def operations(self) -> Mapping[OperationName, Operation]:
-        model = self.settings.scorer.model
-        if model not in SCORERS:
-            raise BadSetting(f"scorer.model {model} is not available; use one of: {', '.join(SCORERS)}")
-        scorer = SCORERS[model](self.settings)
-        return {name: make(scorer) for name, make in OPERATIONS.items()}
+        return operations_with(self.scorer)
 
     def engine(self) -> "Engine":
         """A launched engine; whoever asks closes it."""
         from tallybook.engine.engine import Engine
         from tallybook.engine.runner import Limits
 
-        engine = self.settings.engine
+        engine, scorer = self.settings.engine, self.settings.scorer
         limits = Limits(
             concurrency=engine.concurrency,
             calls_at_once=engine.calls_at_once,
+            client_calls_at_once=engine.client_calls_at_once,
+            requests_per_minute=scorer.requests_per_minute,
+            client_requests_per_minute=scorer.client_requests_per_minute,
             chunk_size=engine.chunk_size,
             client_timeout_s=engine.client_timeout_s,
             run_timeout_s=engine.run_timeout_s,

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from tallybook.domain.ports import Failure, Item, Judgement, Scorer
+from tallybook.domain.ports import Answer, Item, Judgement, Scorer
 from tallybook.domain.rubric import Attribute, grade
 from tallybook.scorers.keywords import KeywordScorer
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.testing.demo_data import demo_clients
 from tests.unit.scorers.recording import RecordingMeter
 
-Answers = Mapping[str, Judgement | Failure]
+Answers = Mapping[str, Answer]
 
 SCORERS: Mapping[str, Callable[[], Scorer]] = {
     "keywords": KeywordScorer,

@@ -1,6 +1,6 @@
 """A dry run: what a start would find, without writing a row or asking anybody."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,15 +9,17 @@ from benchmarks.house import House, furnish, open_house
 from tallybook.domain.client import Client
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import Kind, LeadId, Outcome
-from tallybook.domain.ports import Job, Operation
+from tallybook.domain.ports import Job, Operation, Scorer, Worked
 from tallybook.domain.rubric import Attribute, Rubric
 from tallybook.domain.run import OperationName
-from tallybook.domain.tally import Usage
+from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine.preview import OperationPreview, SilentScorer, preview
 from tallybook.ledger.write.starts import Request
+from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.stores.sql import SqlStore
 
 LEADS = OperationName.LEAD_SCORING
+SCRIPTED = ScriptedScorer()
 
 
 @pytest.fixture
@@ -29,16 +31,20 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def looked(
-    house: House, request: Request, operations: dict[OperationName, Operation] | None = None
+    house: House, request: Request, operations: dict[OperationName, Operation] | None = None, scorer: Scorer = SCRIPTED
 ) -> list[OperationPreview]:
-    made = house.operations(SilentScorer()) if operations is None else operations
-    (client,) = preview(house.ledger, house.clients, made, request)
+    def operations_with(scorer: Scorer) -> Mapping[OperationName, Operation]:
+        return house.operations(scorer) if operations is None else operations
+
+    (client,) = preview(house.ledger, house.clients, scorer, operations_with, request, chunk_size=3)
     return list(client.operations)
 
 
 def test_each_operation_says_what_is_due_or_why_nothing_is(house: House) -> None:
     assert looked(house, Request()) == [
-        OperationPreview(LEADS, due=10, skips={"insufficient_profile": 2}),
+        OperationPreview(
+            LEADS, due=10, skips={"insufficient_profile": 2}, estimate=Estimate(4, 4 * 400, 4 * 100, unpriced=4)
+        ),
         OperationPreview(OperationName.POST_HARVESTING, finish_reason="below_service_level"),
         OperationPreview(OperationName.POST_SCORING, finish_reason="below_service_level"),
     ]
@@ -71,10 +77,12 @@ class Metered:
     def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
         return rubric.for_leads
 
-    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+    async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
         call_id = await job.meter.start(provider="google", model="m")
+        await job.meter.pause(0)
+        job.meter.note("kind", "text")
         job.meter.settle(call_id, result="ok", usage=Usage())
-        return [Outcome(lead.lead_id, Kind.SCORED, score=1) for lead in leads]
+        return Worked([Outcome(lead.lead_id, Kind.SCORED, score=1) for lead in leads])
 
 
 def test_nothing_is_booked_whatever_an_operation_does(house: House) -> None:
@@ -83,4 +91,4 @@ def test_nothing_is_booked_whatever_an_operation_does(house: House) -> None:
     with house.database.reading() as connection:
         for table in ("runs", "calls", "outcomes", "worklist", "events"):
             assert connection.exec_driver_sql(f"SELECT COUNT(*) FROM {table}").scalar_one() == 0
-    assert SilentScorer().model == "none"
+    assert (SilentScorer(SCRIPTED).model, SilentScorer(SCRIPTED).prompt_version) == ("scripted", None)

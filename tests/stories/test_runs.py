@@ -7,8 +7,7 @@ import pytest
 from benchmarks.house import House
 from tallybook.domain.errors import BadInput, NotFound
 from tallybook.domain.lead import Lead, Post
-from tallybook.domain.outcome import Outcome
-from tallybook.domain.ports import Job
+from tallybook.domain.ports import Job, Worked
 from tallybook.domain.rubric import Rubric
 from tallybook.domain.run import OperationName, Run, Status
 from tallybook.engine.runner import Limits
@@ -151,12 +150,12 @@ def test_operations_of_one_client_run_in_order_and_several_clients_at_once(sqlit
     seen: list[tuple[str, str]] = []
 
     class Noting(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             seen.append((job.client.client_id, "lead"))
             return await super().work(leads, job)
 
     class NotingPosts(PostScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             seen.append((job.client.client_id, "post"))
             return await super().work(leads, job)
 
@@ -176,7 +175,7 @@ def test_operations_of_one_client_run_in_order_and_several_clients_at_once(sqlit
 
 def test_an_operation_that_breaks_fails_its_chunk_and_no_other(sqlite_house: House) -> None:
     class Breaking(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             if leads[0].lead_id.endswith("000005"):
                 raise ZeroDivisionError("nobody expects this")
             return await super().work(leads, job)
@@ -193,9 +192,10 @@ def test_an_operation_that_forgets_a_lead_or_invents_one_fails_only_what_it_forg
     """F26."""
 
     class Careless(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
-            told = list(await super().work(leads[1:], job))
-            return [*told, *await super().work([Lead("x.test/invented", headline="Owner")], job)]
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
+            told = await super().work(leads[1:], job)
+            invented = await super().work([Lead("x.test/invented", headline="Owner")], job)
+            return Worked([*told.outcomes, *invented.outcomes])
 
     furnished(sqlite_house, "acme", leads=10)
     run = done(sqlite_house, operations={LEAD_SCORING: Careless(ScriptedScorer())})

@@ -11,8 +11,7 @@ from benchmarks.house import House
 from tallybook.database import Database
 from tallybook.domain.errors import Conflict, ProviderStop, Terminal
 from tallybook.domain.lead import Lead
-from tallybook.domain.outcome import Outcome
-from tallybook.domain.ports import Job
+from tallybook.domain.ports import Job, Worked
 from tallybook.domain.run import Run, Status, Stop
 from tallybook.engine import trigger, watch
 from tallybook.engine.runner import Limits
@@ -151,7 +150,7 @@ def test_a_pause_that_becomes_a_cancel_while_calls_let_go_is_a_cancel(sqlite_hou
             trigger.stop(sqlite_house.ledger, run_id, Stop.CANCEL, "user")
 
     class Holding(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             try:
                 return await super().work(leads, job)
             finally:
@@ -180,7 +179,7 @@ def test_a_client_timeout_stops_that_client_alone(house: House) -> None:
     """F40: with the event that says so."""
 
     class SlowFor(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             slow = job.client.client_id == "slow" and leads[0].lead_id.endswith("5")
             return await LeadScoring(LONG if slow else ScriptedScorer()).work(leads, job)
 
@@ -249,7 +248,7 @@ class StopsAfter(LeadScoring):
         super().__init__(ScriptedScorer())
         self.left = chunks
 
-    async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+    async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
         if self.left == 0:
             raise ProviderStop("the quota of the day is used up", reason="quota", blocked_reason="provider_quota")
         self.left -= 1

@@ -15,7 +15,7 @@ from tallybook.database import Database
 from tallybook.domain.errors import StoreUnavailable
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import Kind, Outcome
-from tallybook.domain.ports import Job
+from tallybook.domain.ports import Job, Worked
 from tallybook.domain.run import Status, Stop
 from tallybook.engine import patience, trigger, watch
 from tallybook.engine.runner import Limits
@@ -130,7 +130,7 @@ def test_a_store_whose_rubric_cannot_be_read_fails_the_client_and_no_other(sqlit
 
 def test_a_store_that_breaks_while_a_run_is_told_to_pause_does_not_close_it(sqlite_house: House) -> None:
     class FirstChunkQuick(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             latency_ms = 0 if leads[0].lead_id.endswith("000000") else LONG_MS
             return await LeadScoring(ScriptedScorer(latency_ms=latency_ms)).work(leads, job)
 

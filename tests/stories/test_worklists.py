@@ -6,10 +6,11 @@ import pytest
 
 from benchmarks.house import RUBRIC, House, open_house
 from tallybook.domain.lead import Lead
-from tallybook.domain.outcome import FailReason, Outcome
-from tallybook.domain.ports import Failure, Item, Job, Judgement, Meter, Scorer
+from tallybook.domain.outcome import FailReason
+from tallybook.domain.ports import Answer, Failure, Item, Job, Meter, Scorer, Worked
 from tallybook.domain.rubric import Attribute, Category, Rubric
 from tallybook.domain.run import Status
+from tallybook.domain.tally import Estimate
 from tallybook.engine import pages, worklist
 from tallybook.engine.runner import Limits
 from tallybook.ledger import read
@@ -42,8 +43,11 @@ class Failing:
 
     async def judge(
         self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Judgement | Failure]:
+    ) -> Mapping[str, Answer]:
         return {item.key: Failure(FailReason.UNAVAILABLE) for item in items}
+
+    def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:
+        return Estimate()
 
 
 def test_a_failed_lead_is_due_three_times_then_given_up_once_without_a_call(house: House) -> None:
@@ -72,7 +76,7 @@ def test_an_operation_that_breaks_every_time_is_given_up_too(sqlite_house: House
     """F28: a lead that breaks our own code is no reason to try for ever."""
 
     class Broken(LeadScoring):
-        async def work(self, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
             raise RuntimeError("broken")
 
     furnished(sqlite_house, "acme", leads=1)

@@ -46,6 +46,7 @@ NOUNS: Mapping[str, Noun] = {
     "config": Noun("The settings in force, and where they come from", "show"),
     "runid": Noun("Run ids, in every form ever written", "parse"),
     "completion": Noun("Completion for bash, zsh or fish"),
+    "testing": Noun("Look-alike servers, for trying things out", "model"),
 }
 
 

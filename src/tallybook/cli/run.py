@@ -35,7 +35,7 @@ def start(
         str | None, typer.Option(metavar="K", help="The same key is the same run, for 90 days", show_default=False)
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="If its clients are being worked on: wait, not refuse")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due, start nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due and about what it would cost, start nothing")] = False,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
@@ -43,12 +43,12 @@ def start(
 
     Exit codes: 0 completed, 3 with errors, 4 busy or known key, 6 failed, 7 canceled or timed out, 8 paused.
     """
-    from tallybook.cli import run_start
+    from tallybook.cli import run_dry, run_start
 
     asked = run_start.Asked(operations or (), stream, client or (), limit, trigger, key, new)
     with opened(ctx) as opened_app:
         if dry_run:
-            run_start.dry_run(opened_app, asked, as_json=as_json)
+            run_dry.dry_run(opened_app, asked, as_json=as_json)
             return
         run_start.start(opened_app, asked, detach=detach, as_json=as_json)
 

@@ -2,7 +2,7 @@
 
 import getpass
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,11 +19,10 @@ from tallybook.ledger import read
 from tallybook.ledger.write.starts import Caller, Request, Start, Started
 from tallybook.report.facts import run_facts
 from tallybook.report.verdict import closing_lines
-from tallybook.report.words import count, instant, listed
+from tallybook.report.words import instant
 
 if TYPE_CHECKING:
     from tallybook.app import App
-    from tallybook.engine.preview import ClientPreview, OperationPreview
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,74 +180,3 @@ def _show(run: Run, *, as_json: bool) -> None:
         return
     for line in closing_lines(run):
         output.say(line)
-
-
-# -- a dry run ---------------------------------------------------------------------------------------------------------
-
-
-def dry_run(app: "App", asked: Asked, *, as_json: bool) -> None:
-    """What a start would find. Writes nothing."""
-    from tallybook.app import OPERATIONS
-    from tallybook.engine.preview import SilentScorer, preview
-
-    request = request_of(app, asked)
-    refuse_if_nobody(app, request)
-    operations = {name: make(SilentScorer()) for name, make in OPERATIONS.items()}
-    found = preview(app.ledger, app.clients, operations, request)
-    if as_json:
-        output.page([_client_facts(each) for each in found])
-        return
-    for each in found:
-        output.say(each.client.client_id)
-        for operation in each.operations:
-            output.say(f"  {operation.operation.replace('_', ' '):<15} {_told(operation)}")
-    output.say(_sum_of(found))
-
-
-def _told(operation: "OperationPreview") -> str:
-    from tallybook.report.words import finish_reason
-
-    if operation.finish_reason:
-        return finish_reason(operation.finish_reason)
-    parts = [f"{count(operation.due, 'lead')} due" if operation.due else "nothing is due"]
-    parts += [f"{number:,} would be skipped: {reason}" for reason, number in operation.skips.items()]
-    if operation.beyond:
-        parts.append(f"{operation.beyond:,} more over the limit")
-    if operation.waiting:
-        parts.append(f"{operation.waiting:,} skipped before, and nothing has changed since")
-    return "; ".join(parts)
-
-
-def _sum_of(found: "Sequence[ClientPreview]") -> str:
-    by_operation = _attempted(found)
-    told = listed(f"{count(number, 'lead')} in {name.replace('_', ' ')}" for name, number in by_operation.items())
-    if not by_operation:
-        return "Dry run: nothing is due. Nothing was started."
-    return f"Dry run: {told} would be asked about. Nothing was started."
-
-
-def _attempted(found: "Sequence[ClientPreview]") -> Mapping[str, int]:
-    sums: dict[str, int] = {}
-    for operation in (operation for each in found for operation in each.operations):
-        if operation.attempted:
-            sums[operation.operation] = sums.get(operation.operation, 0) + operation.attempted
-    return sums
-
-
-def _client_facts(found: "ClientPreview") -> dict[str, object]:
-    return {
-        "client_id": found.client.client_id,
-        "client_name": found.client.name,
-        "operations": [
-            {
-                "operation": each.operation.value,
-                "due": each.due,
-                "attempted": each.attempted,
-                "skips": dict(each.skips),
-                "beyond_limit": each.beyond,
-                "not_due": each.waiting,
-                "finish_reason": each.finish_reason,
-            }
-            for each in found.operations
-        ],
-    }

@@ -124,9 +124,7 @@ class Scorer(Protocol):
     @property
     def prompt_version(self) -> str | None: ...
 
-    async def judge(
-        self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Answer]:
+    async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
         """An answer for every item, by key. The result for an item depends on no other item.
 
         Raises ProviderStop when asking on is pointless and nothing was answered.

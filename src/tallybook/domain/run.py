@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from tallybook.domain.errors import UnknownWord
 from tallybook.domain.tally import Tally
+
+
+LONGEST_PAUSE = timedelta(hours=24)
+"""After that a paused run ends, and the next run takes up its rest."""
 
 
 class Word(StrEnum):
@@ -249,7 +253,7 @@ class OperationRun:
 
 @dataclass(frozen=True, slots=True)
 class ClientRun:
-    """One client's part of a run."""
+    """One client's part of a run. *wake_at*: when a pause of this client alone ends by itself."""
 
     client_id: str
     client_name: str
@@ -257,6 +261,7 @@ class ClientRun:
     status: Status
     finish_reason: str | None = None
     blocked_reason: str | None = None
+    wake_at: datetime | None = None
     origin: Origin = Origin.PLANNED
     origin_reason: str | None = None
     error: str | None = None
@@ -274,7 +279,8 @@ class ClientRun:
 class Run:
     """One execution of a job over the clients of a stream. *tally* is the sum over its operation runs.
 
-    *unsettled*: calls under way, or lost in a crash and maybe billed. *open_clients* counts clients not yet terminal.
+    *unsettled*: calls under way, or lost in a crash and maybe billed. *wake_at*: when a pause of the whole run ends by
+    itself.
     """
 
     run_id: str
@@ -285,6 +291,8 @@ class Run:
     stream: int | None = None
     finish_reason: str | None = None
     blocked_reason: str | None = None
+    paused_at: datetime | None = None
+    wake_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     created_at: datetime | None = None
@@ -297,3 +305,14 @@ class Run:
     unsettled: int = 0
     clients: tuple[ClientRun, ...] = ()
     claims: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def goes_on_at(self) -> datetime | None:
+        """When a paused run goes on by itself: as a whole, or the first of its clients. None when it does not, or not
+        before its pause has run out.
+        """
+        if self.status is not Status.PAUSED or self.paused_at is None:
+            return None
+        waking = [self.wake_at] if self.stop is not None else [each.wake_at for each in self.clients]
+        first = min((at for at in waking if at is not None), default=None)
+        return first if first is not None and first < self.paused_at + LONGEST_PAUSE else None

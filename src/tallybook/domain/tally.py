@@ -88,7 +88,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What calls would take, before they are made. Estimates add. *unpriced*: of the calls, whose price is not known."""
+    """What calls would take, before they are made. Estimates add. *unpriced*: of the calls, those without a price."""
 
     calls: int = 0
     input_tokens: int = 0

@@ -11,8 +11,9 @@ from functools import partial
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import LeadId, Outcome, SkipReason
-from tallybook.domain.ports import Store
+from tallybook.domain.ports import Store, Worked
 from tallybook.engine.patience import patiently
+from tallybook.engine.permits import Permits, Place
 from tallybook.engine.stopping import ClientWork
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import OperationKey
@@ -26,9 +27,9 @@ LET_GO_S = 2.0
 class CallLoop:
     """One event loop for all paid calls of a process, and the permits that bound how many are made at once."""
 
-    def __init__(self, calls_at_once: int) -> None:
+    def __init__(self, permits: Permits) -> None:
         self.loop = asyncio.new_event_loop()
-        self.permits = asyncio.Semaphore(calls_at_once)
+        self.permits = permits
         self._thread = threading.Thread(target=self.loop.run_forever, name="tallybook-calls", daemon=True)
         self._thread.start()
 
@@ -52,7 +53,7 @@ async def _cancel_all() -> None:
 
 @dataclass(frozen=True)
 class OperationWork:
-    """All that working the pages of one operation run needs. *judge*: one outcome for each lead of a chunk."""
+    """All that working the pages of one operation run needs. *judge*: what comes of a chunk."""
 
     ledger: Ledger
     store: Store
@@ -60,7 +61,7 @@ class OperationWork:
     client_work: ClientWork
     calls: CallLoop
     chunk_size: int
-    judge: Callable[[Sequence[Lead], Mapping[LeadId, str]], Awaitable[Sequence[Outcome]]]
+    judge: Callable[[Sequence[Lead], Mapping[LeadId, str], Place], Awaitable[Worked]]
 
 
 @dataclass
@@ -146,16 +147,21 @@ async def _record_gone(work: OperationWork, page: PageWork, gone: Sequence[LeadI
 
 
 async def _chunk(work: OperationWork, page: PageWork, leads: Sequence[Lead]) -> None:
-    """The permit is given on only when the outcomes are durable: a crash repeats at most as many calls as there are."""
-    async with work.calls.permits:
+    """The place is given on only when the outcomes are durable: a crash repeats at most as many calls as there are
+    places, and those of chunks that were waiting to ask again.
+    """
+    async with work.calls.permits.held(work.key.client_id) as place:
         if page.asking.over:
             return
         try:
-            outcomes = await work.judge(leads, page.hashes)
+            worked = await work.judge(leads, page.hashes, place)
         except ProviderStop as stop:
             page.asking.stop(stop)
             return
-        await _record(work, page, outcomes)
+        if worked.stop is not None:
+            page.asking.stop(worked.stop)
+        if worked.outcomes:
+            await _record(work, page, worked.outcomes)
 
 
 async def _record(work: OperationWork, page: PageWork, outcomes: Sequence[Outcome]) -> None:

@@ -1,48 +1,83 @@
 """A dry run: what a start would find and do, client by client. Writes nothing, asks no scorer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from tallybook.domain.client import Client
 from tallybook.domain.lead import Lead
-from tallybook.domain.outcome import FailReason, Kind, LeadId, Outcome, SkipReason
-from tallybook.domain.ports import Candidate, Clients, Failure, Item, Job, Judgement, Meter, Operation, Store
+from tallybook.domain.outcome import FailReason, Kind, LeadId, SkipReason
+from tallybook.domain.ports import (
+    UNKNOWN,
+    Answer,
+    Candidate,
+    Clients,
+    Failure,
+    Item,
+    Job,
+    Meter,
+    Operation,
+    Scorer,
+    Store,
+    Worked,
+)
 from tallybook.domain.rubric import Attribute, Rubric, rubric_version
 from tallybook.domain.run import OperationName
-from tallybook.domain.tally import Usage
+from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine import worklist
+from tallybook.engine.pages import PAGE
 from tallybook.engine.runner import not_configured
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write.starts import Request
 
-LOADED_AT_ONCE = 200
+T = TypeVar("T")
 
 
 class SilentScorer:
-    """Answers no question, and makes no call. What an operation skips of its own accord, it skips all the same."""
+    """Answers no question and makes no call, but adds up what *asked* would take to answer them. What an operation
+    skips of its own accord, it skips all the same.
+    """
+
+    def __init__(self, asked: Scorer) -> None:
+        self._asked = asked
+        self.estimate_so_far = Estimate()
 
     @property
     def model(self) -> str:
-        return "none"
+        return self._asked.model
 
     @property
     def prompt_version(self) -> str | None:
-        return None
+        return self._asked.prompt_version
 
-    async def judge(
-        self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Judgement | Failure]:
+    async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
+        self.estimate_so_far += self.estimate(attributes, items)
         return {item.key: Failure(FailReason.UNKNOWN, "a dry run asks nobody") for item in items}
 
+    def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:
+        return self._asked.estimate(attributes, items)
 
-class _NoMeter:
+    def take_estimate(self) -> Estimate:
+        """What was added up since this was asked last."""
+        taken, self.estimate_so_far = self.estimate_so_far, Estimate()
+        return taken
+
+
+class NoMeter:
     """There is nothing to book."""
 
-    async def start(self, *, provider: str, model: str, attempt: int = 1) -> str:
+    async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
         return ""
 
-    def settle(self, call_id: str, *, result: str, usage: Usage) -> None:
+    def settle(self, call_id: str, *, result: str, usage: Usage, refused: bool = False) -> None:
+        return
+
+    async def pause(self, seconds: float) -> None:
+        return
+
+    def note(self, kind: str, text: str) -> None:
         return
 
 
@@ -51,7 +86,7 @@ class OperationPreview:
     """*due*: what the worklist would hold; of it *attempted* would be judged, and *skips* says what would not.
 
     *waiting*: done with for now, skipped before with the same input. *beyond*: due, but over the limit.
-    *finish_reason*: it would close at once, for this reason.
+    *finish_reason*: it would close at once, for this reason. *estimate*: what asking would take, all going well.
     """
 
     operation: OperationName
@@ -60,6 +95,7 @@ class OperationPreview:
     waiting: int = 0
     beyond: int = 0
     finish_reason: str | None = None
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def attempted(self) -> int:
@@ -81,29 +117,30 @@ class _Looking:
     client: Client
     rubric: Rubric
     limit: int | None
+    chunk_size: int
+    scorer: SilentScorer
 
 
 def preview(
-    ledger: Ledger, clients: Clients, operations: Mapping[OperationName, Operation], request: Request
-) -> list[ClientPreview]:
-    """*operations*: made with a SilentScorer. Raises NotFound for an unknown client, StoreUnavailable."""
-    return [
-        _of_client(ledger, clients, client, operations, request)
-        for client in clients.of_stream(request.stream, request.clients)
-    ]
-
-
-def _of_client(
     ledger: Ledger,
     clients: Clients,
-    client: Client,
-    operations: Mapping[OperationName, Operation],
+    scorer: Scorer,
+    operations_with: Callable[[Scorer], Mapping[OperationName, Operation]],
     request: Request,
-) -> ClientPreview:
-    store = clients.store(client.client_id)
-    looking = _Looking(ledger, store, client, store.rubric(), request.limit)
+    *,
+    chunk_size: int,
+) -> list[ClientPreview]:
+    """*scorer*: who would be asked. Raises NotFound for an unknown client, StoreUnavailable."""
+    silent = SilentScorer(scorer)
+    operations = operations_with(silent)
     wanted = [name for name in OperationName if name in request.operations]
-    return ClientPreview(client, tuple(_of_operation(looking, name, operations.get(name)) for name in wanted))
+    found = []
+    for client in clients.of_stream(request.stream, request.clients):
+        store = clients.store(client.client_id)
+        looking = _Looking(ledger, store, client, store.rubric(), request.limit, chunk_size, silent)
+        told = tuple(_of_operation(looking, name, operations.get(name)) for name in wanted)
+        found.append(ClientPreview(client, told))
+    return found
 
 
 def _of_operation(looking: _Looking, name: OperationName, operation: Operation | None) -> OperationPreview:
@@ -113,7 +150,7 @@ def _of_operation(looking: _Looking, name: OperationName, operation: Operation |
     if reason is not None:
         return OperationPreview(name, finish_reason=reason)
     version = rubric_version(operation.judged_by(looking.rubric))
-    job = Job(looking.client, looking.rubric, version, _NoMeter())
+    job = Job(looking.client, looking.rubric, version, NoMeter())
     return _counted(looking, operation, job)
 
 
@@ -125,12 +162,11 @@ def _counted(looking: _Looking, operation: Operation, job: Job) -> OperationPrev
     for part in worklist.due(looking.ledger, looking.store, scope, job.rubric_version):
         room = len(part.candidates) if looking.limit is None else max(0, looking.limit - due)
         taken = part.candidates[:room]
-        _add(skips, _skips(looking.store, operation, job, taken, {each.lead_id for each in part.given_up}))
+        _add(skips, _skips(looking, operation, job, taken, {each.lead_id for each in part.given_up}))
         due += len(taken)
         beyond += len(part.candidates) - len(taken)
-    return OperationPreview(
-        operation.name, due, skips, _all_candidates(looking.store, operation.name) - due - beyond, beyond
-    )
+    waiting = _all_candidates(looking.store, operation.name) - due - beyond
+    return OperationPreview(operation.name, due, skips, waiting, beyond, estimate=looking.scorer.take_estimate())
 
 
 def _add(sums: dict[str, int], more: Mapping[str, int]) -> None:
@@ -148,32 +184,37 @@ def _all_candidates(store: Store, operation: OperationName) -> int:
 
 
 def _skips(
-    store: Store, operation: Operation, job: Job, taken: Sequence[Candidate], given_up: set[LeadId]
+    looking: _Looking, operation: Operation, job: Job, taken: Sequence[Candidate], given_up: set[LeadId]
 ) -> Mapping[str, int]:
-    """Why, and how many of the leads on the worklist would not be judged."""
+    """Why, and how many of the leads on the worklist would not be judged. The others are put to the silent scorer, in
+    pages and chunks as the engine would.
+    """
     tried = [each for each in taken if each.lead_id not in given_up]
     sums: dict[str, int] = {}
     if len(tried) < len(taken):
         sums[SkipReason.GAVE_UP.value] = len(taken) - len(tried)
-    for first in range(0, len(tried), LOADED_AT_ONCE):
-        part = tried[first : first + LOADED_AT_ONCE]
-        leads = store.load([each.lead_id for each in part])
-        _add(sums, {SkipReason.LEAD_GONE.value: len(part) - len(leads)} if len(leads) < len(part) else {})
-        _add(sums, _skipped_unasked(operation, job, leads, {each.lead_id: each.input_hash for each in part}))
+    for page in batched(tried, PAGE):
+        leads = sorted(looking.store.load([each.lead_id for each in page]), key=lambda lead: lead.lead_id)
+        _add(sums, {SkipReason.LEAD_GONE.value: len(page) - len(leads)} if len(leads) < len(page) else {})
+        told = replace(job, input_hashes={each.lead_id: each.input_hash for each in page})
+        for chunk in batched(leads, looking.chunk_size):
+            _add(sums, _skipped_unasked(asyncio.run(_work(operation, chunk, told))))
     return sums
 
 
-def _skipped_unasked(
-    operation: Operation, job: Job, leads: Sequence[Lead], hashes: Mapping[LeadId, str]
-) -> Mapping[str, int]:
+def _skipped_unasked(worked: Worked) -> Mapping[str, int]:
     """What the operation itself passes over before it asks anybody."""
-    told = Job(job.client, job.rubric, job.rubric_version, job.meter, hashes)
-    sums: dict[str, int] = {}
-    for outcome in asyncio.run(_work(operation, leads, told)):
-        if outcome.kind is Kind.SKIPPED and outcome.reason is not None:
-            _add(sums, {outcome.reason.value: 1})
-    return sums
+    return Counter(
+        outcome.reason.value
+        for outcome in worked.outcomes
+        if outcome.kind is Kind.SKIPPED and outcome.reason is not None
+    )
 
 
-async def _work(operation: Operation, leads: Sequence[Lead], job: Job) -> Sequence[Outcome]:
+async def _work(operation: Operation, leads: Sequence[Lead], job: Job) -> Worked:
     return await operation.work(leads, job)
+
+
+def batched(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Parts of at most *size*, in order."""
+    return (things[first : first + size] for first in range(0, len(things), size))

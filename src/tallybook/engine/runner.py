@@ -6,24 +6,28 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from tallybook.domain.budget import Budgets
 from tallybook.domain.client import Client
 from tallybook.domain.errors import LedgerUnavailable, ProviderStop, StoreUnavailable, WriterDied
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, LeadId, Outcome, Versions
-from tallybook.domain.ports import Clients, Job, Operation, Store
+from tallybook.domain.ports import Clients, Job, Operation, Store, Worked
 from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
 from tallybook.engine import worklist
+from tallybook.engine.metering import ChunkMeter, Pace
 from tallybook.engine.pages import CallLoop, OperationWork, save_unsaved, work_pages
 from tallybook.engine.patience import patiently
+from tallybook.engine.permits import Permits, Place
 from tallybook.engine.stopping import CLIENT_TIMEOUT, ClientWork, Registry
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import ClientKey, OperationKey
-from tallybook.ledger.ledger import CallMeter, Ledger
+from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.meter import CallMeter
 from tallybook.ledger.write import dispatch, endings, events, progress, stops
 from tallybook.ledger.write.starts import Request
 
@@ -34,13 +38,20 @@ LEDGER_AGAIN_AFTER_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a process does at once, and for how long. Timeouts exclude queueing."""
+    """How much a process does at once, and for how long. Timeouts exclude queueing. None is no limit.
+
+    *client_calls_at_once*, *client_requests_per_minute*: of one client alone.
+    """
 
     concurrency: int = 4
     calls_at_once: int = 16
+    client_calls_at_once: int | None = None
+    requests_per_minute: int | None = None
+    client_requests_per_minute: int | None = None
     chunk_size: int = 5
     client_timeout_s: float = 1800.0
     run_timeout_s: float = 10800.0
+    budgets: Budgets = field(default_factory=Budgets)
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,8 @@ class Runner:
         self._limits = limits
         self._worker = f"{executor}/{uuid.uuid4().hex[:8]}"  # a slot is held by one process after the other
         self._ended = ended
-        self._calls = CallLoop(limits.calls_at_once)
+        self._calls = CallLoop(Permits(limits.calls_at_once, limits.client_calls_at_once))
+        self._pace = Pace(limits.requests_per_minute, limits.client_requests_per_minute)
         self._halted = False
         self._closed = threading.Event()
 
@@ -141,7 +153,7 @@ class Runner:
             return
         if work.stop is not None:
             self._note_timeout(key, work)
-            self._ledger.do(stops.stop_client, key, work.stop, work.reason)
+            self._ledger.do(stops.stop_client, key, work.stop, work.reason, wake_at=work.wake_at)
             return
         if error is not None:
             self._ledger.do(endings.close_open_operations, key, errors=1)
@@ -197,23 +209,24 @@ class Runner:
     def _operation_work(
         self, key: OperationKey, operation: Operation, tenant: Tenant, work: ClientWork, version: str
     ) -> OperationWork:
-        async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str]) -> Sequence[Outcome]:
-            meter = CallMeter(self._ledger, key, chunk=leads[0].lead_id)
-            job = Job(tenant.client, tenant.rubric, version, meter, hashes)
+        async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str], place: Place) -> Worked:
+            book = CallMeter(self._ledger, key, leads[0].lead_id, self._limits.budgets)
+            job = Job(tenant.client, tenant.rubric, version, ChunkMeter(book, place, self._pace), hashes)
             try:
                 return _one_for_each(leads, await operation.work(leads, job), job)
             except (ProviderStop, LedgerUnavailable):
                 raise
             except Exception as unexpected:
                 log.exception("%s of client %s broke", key.operation, key.client_id)
-                return [_failed(lead, f"{type(unexpected).__name__}: {unexpected}", job) for lead in leads]
+                return Worked([_failed(lead, f"{type(unexpected).__name__}: {unexpected}", job) for lead in leads])
 
         return OperationWork(self._ledger, tenant.store, key, work, self._calls, self._limits.chunk_size, judge)
 
     def _pause(self, key: OperationKey, work: ClientWork, stop: ProviderStop) -> None:
-        self._ledger.do(stops.stop_run, key.run_id, Stop.PAUSE, stop.blocked_reason)
+        if stop.whole_run:
+            self._ledger.do(stops.stop_run, key.run_id, Stop.PAUSE, stop.blocked_reason, wake_at=stop.wake_at)
         self._ledger.do(events.append, "provider_stop", str(stop), run_id=key.run_id, client_id=key.client_id)
-        work.tell(Stop.PAUSE, stop.blocked_reason)
+        work.tell(Stop.PAUSE, stop.blocked_reason, wake_at=stop.wake_at)
 
     def _close_without_store(self, key: OperationKey, error: StoreUnavailable) -> None:
         text = f"The store of {key.client_id!r} did not answer during {key.operation}: {error}"
@@ -221,10 +234,18 @@ class Runner:
         self._ledger.do(endings.close_operation, key, errors=1, finish_reason="store_error")
 
 
-def _one_for_each(leads: Sequence[Lead], outcomes: Sequence[Outcome], job: Job) -> Sequence[Outcome]:
-    """What an operation says of leads it was not given is dropped; one it left out has failed (F26)."""
-    told = {each.lead_id: each for each in outcomes}
-    return [told.get(lead.lead_id) or _failed(lead, "the operation said nothing of it", job) for lead in leads]
+def _one_for_each(leads: Sequence[Lead], worked: Worked, job: Job) -> Worked:
+    """What an operation says of leads it was not given is dropped; one it left out has failed, or is pending if it was
+    stopped (F26).
+    """
+    told = {each.lead_id: each for each in worked.outcomes}
+    silent = "the operation said nothing of it"
+    found = [
+        told.get(lead.lead_id) or _failed(lead, silent, job)
+        for lead in leads
+        if lead.lead_id in told or worked.stop is None
+    ]
+    return Worked(found, worked.stop)
 
 
 def _failed(lead: Lead, detail: str, job: Job) -> Outcome:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tallybook.domain.run import Stop
@@ -16,12 +17,16 @@ CLIENT_TIMEOUT = "client_timeout"
 
 @dataclass(eq=False)
 class ClientWork:
-    """A client run in the hands of this process. *stop* set: it was told; *handing_back*: the process shuts down."""
+    """A client run in the hands of this process. *stop* set: it was told; *handing_back*: the process shuts down.
+
+    *wake_at*: when it is to go on by itself.
+    """
 
     key: ClientKey
     deadline: float
     stop: Stop | None = None
     reason: str = ""
+    wake_at: datetime | None = None
     handing_back: bool = False
     _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -30,12 +35,12 @@ class ClientWork:
     def told(self) -> bool:
         return self.stop is not None or self.handing_back
 
-    def tell(self, stop: Stop | None, reason: str) -> None:
+    def tell(self, stop: Stop | None, reason: str, wake_at: datetime | None = None) -> None:
         """Stop the calls in flight. *stop* None: hand the client run back."""
         with self._lock:
             if self.told and stop is not Stop.CANCEL:
                 return
-            self.stop, self.reason, self.handing_back = stop, reason, stop is None
+            self.stop, self.reason, self.wake_at, self.handing_back = stop, reason, wake_at, stop is None
             tasks = list(self._tasks)
         for task in tasks:
             task.get_loop().call_soon_threadsafe(task.cancel)

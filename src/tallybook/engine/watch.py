@@ -11,14 +11,14 @@ from typing import Concatenate, ParamSpec
 from tallybook.database import Tx
 from tallybook.domain.errors import Conflict, NotFound
 from tallybook.domain.ports import Clients
-from tallybook.domain.run import Stop
+from tallybook.domain.run import LONGEST_PAUSE, Stop
 from tallybook.engine import lease
 from tallybook.engine.queues import Queues
 from tallybook.engine.runner import Limits, Runner, outlive, tried
 from tallybook.engine.stopping import CLIENT_TIMEOUT
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.write import claims, dispatch, starts, stops
+from tallybook.ledger.write import budgets, claims, dispatch, starts, stops
 from tallybook.ledger.write.starts import Request
 
 log = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ P = ParamSpec("P")
 FLAGS_EVERY_S = 0.25
 LOOK_FOR_WORK_EVERY_S = 0.5
 ADOPT_EVERY_S = 2.0
+WAKE_EVERY_S = 2.0
 RECONCILE_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 60.0
 PLAN_AGAIN_AFTER_S = 5.0
 MOST_PLAN_TRIES = 5
-LONGEST_PAUSE = timedelta(hours=24)
 CLOSE_S = 5.0
 
 
@@ -82,6 +82,7 @@ class Watcher:
         outlive(self._pass_on_stops, "passing on stops")
         outlive(self._time_out, "timing out")
         self._every(ADOPT_EVERY_S, self._adopt, "taking over from the dead")
+        self._every(WAKE_EVERY_S, self._wake, "waking what has paused")
         self._every(LOOK_FOR_WORK_EVERY_S, self._look_for_work, "looking for work")
         self._every(RECONCILE_EVERY_S, self._reconcile, "reconciling the queue")
         self._every(HOUSEKEEPING_EVERY_S, self._keep_house, "keeping house")
@@ -127,6 +128,11 @@ class Watcher:
     def _look_for_work(self) -> None:
         """Another process may have started or resumed a run."""
         if ledger_work.waiting(self._ledger.database):
+            self._dispatch()
+
+    def _wake(self) -> None:
+        """Pauses whose time has come end by themselves."""
+        if self._ledger.do(stops.wake_due):
             self._dispatch()
 
     def _dispatch(self) -> None:
@@ -195,4 +201,5 @@ class Watcher:
         self._ledger.do(claims.lose_silent_runs)
         for run_id in ledger_work.paused_before(self._ledger.database, self._ledger.clock() - LONGEST_PAUSE):
             self._tell(stops.expire_pause, run_id)
+        self._ledger.do(budgets.forget_old)
         self._queues.prune()

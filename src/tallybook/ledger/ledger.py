@@ -1,16 +1,11 @@
 """The ledger as the rooms above it hold it: one database, one clock, one writer."""
 
-import asyncio
-import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Concatenate, ParamSpec, TypeVar
 
 from tallybook.database import Clock, Database, Tx, utc_now
-from tallybook.domain.tally import Usage
 from tallybook.ledger.commit import GroupCommit
-from tallybook.ledger.keys import OperationKey
-from tallybook.ledger.write import calls
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,24 +35,3 @@ class Ledger:
         """Commit what was submitted, let go of the database."""
         self._commit.close()
         self.database.close()
-
-
-class CallMeter:
-    """`ports.Meter` for one chunk of one operation run."""
-
-    def __init__(self, ledger: Ledger, key: OperationKey, chunk: str) -> None:
-        self._ledger = ledger
-        self._key = key
-        self._chunk = chunk
-
-    async def start(self, *, provider: str, model: str, attempt: int = 1) -> str:
-        call = calls.Call(uuid.uuid4().hex, self._key, provider, model, attempt, self._chunk)
-        try:
-            await self._ledger.wait(calls.start_call, call)
-        except asyncio.CancelledError:
-            self.settle(call.call_id, result="canceled", usage=Usage())  # it is in the books, and was never made
-            raise
-        return call.call_id
-
-    def settle(self, call_id: str, *, result: str, usage: Usage) -> None:
-        self._ledger.submit(calls.settle_call, call_id, result, usage)

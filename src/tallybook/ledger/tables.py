@@ -75,6 +75,7 @@ runs = _table(
     sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
     _text("claimed_status"),
     _count("version"),
+    _time("wake_at"),
     sa.UniqueConstraint("key_scope", "idempotency_key"),
     sa.Index("ix_runs_open", "status"),
 )
@@ -101,12 +102,19 @@ client_runs = _table(
     _id("worker", null=True),
     _count("worked_ms"),
     _count("version"),
+    _time("wake_at"),
     sa.Index("ix_client_runs_client_id", "client_id", "run_id"),
     sa.Index(
         "ix_client_runs_open",
         "client_id",
         sqlite_where=sa.text("status IN ('queued', 'running', 'paused')"),
         postgresql_where=sa.text("status IN ('queued', 'running', 'paused')"),
+    ),
+    sa.Index(
+        "ix_client_runs_wake",
+        "wake_at",
+        sqlite_where=sa.text("wake_at IS NOT NULL"),
+        postgresql_where=sa.text("wake_at IS NOT NULL"),
     ),
 )
 
@@ -129,7 +137,17 @@ operation_runs = _table(
     sa.Column("errors", sa.BigInteger, nullable=False, server_default="0"),
     *(_count(name) for name in TALLY),
     _count("version"),
+    _time("late_call_at"),
     sa.ForeignKeyConstraint(["run_id", "client_id"], [client_runs.c.run_id, client_runs.c.client_id]),
+    sa.Index("ix_operation_runs_client_id", "client_id", "started_at"),
+    sa.Index("ix_operation_runs_ended", "client_id", "ended_at"),
+    sa.Index(
+        "ix_operation_runs_late",
+        "client_id",
+        "late_call_at",
+        sqlite_where=sa.text("late_call_at IS NOT NULL"),
+        postgresql_where=sa.text("late_call_at IS NOT NULL"),
+    ),
     rowid=False,
 )
 
@@ -308,6 +326,7 @@ reservations = _table(
     sa.Column("cost_pico_usd", sa.BigInteger, nullable=True),
     _time("at", null=False),
     sa.Index("ix_reservations_client_id", "client_id", "at"),
+    sa.Index("ix_reservations_run_id", "run_id"),
 )
 
 api_tokens = _table(

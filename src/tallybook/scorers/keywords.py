@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tallybook.domain.lead import Lead
-from tallybook.domain.ports import Failure, Item, Judgement, Meter
+from tallybook.domain.ports import Answer, Item, Judgement, Meter
 from tallybook.domain.rubric import Attribute, Category, Verdict
+from tallybook.domain.tally import Estimate
 from tallybook.scorers.phrases import PhraseBook, phrase_book
 from tallybook.scorers.words import quote
 
@@ -34,12 +35,14 @@ class KeywordScorer:
     def prompt_version(self) -> str | None:
         return None
 
-    async def judge(
-        self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Judgement | Failure]:
+    async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
         """A judgement for every item; never fails."""
         book = phrase_book(tuple(attributes))
         return {item.key: _judgement(book, attributes, item) for item in items}
+
+    def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:
+        """No call, no cost."""
+        return Estimate()
 
 
 @dataclass(slots=True)

@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from tallybook.domain.outcome import FailReason, LeadId
-from tallybook.domain.ports import Failure, Item, Judgement, Meter
+from tallybook.domain.ports import Answer, Failure, Item, Judgement, Meter
 from tallybook.domain.rubric import Attribute, Category, Verdict
-from tallybook.domain.tally import Usage
+from tallybook.domain.tally import Estimate, Usage
 
 NAME = "scripted"
 ONE_PENALTY_IN = 5
@@ -38,17 +38,21 @@ class ScriptedScorer:
     def prompt_version(self) -> str | None:
         return None
 
-    async def judge(
-        self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Judgement | Failure]:
+    async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
         """A judgement or a scripted failure for every item."""
         if items:
-            await self._call(meter)
+            await self._call(meter, self.estimate(attributes, items))
         return {item.key: self._answer(attributes, item) for item in items}
 
-    async def _call(self, meter: Meter) -> None:
+    def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:
+        """One call for a question."""
+        calls = min(1, len(items))
+        used = self._usage
+        return Estimate(calls, calls * (used.input_tokens or 0), calls * (used.output_tokens or 0), unpriced=calls)
+
+    async def _call(self, meter: Meter, estimate: Estimate) -> None:
         """One call, settled however it ends; of one cut short nobody knows what it used."""
-        call_id = await meter.start(provider=NAME, model=NAME)
+        call_id = await meter.start(provider=NAME, model=NAME, estimate=estimate)
         result, usage = "canceled", Usage()
         try:
             if self._latency_s:

@@ -51,6 +51,9 @@ class Database:
 class Engine:
     concurrency: Annotated[int, Spec(whole(1, 1_000), "clients at once, per process")] = 4
     calls_at_once: Annotated[int, Spec(whole(1, 1_000), "model calls at once, per process")] = 16
+    client_calls_at_once: Annotated[
+        int | None, Spec(whole(1, 1_000), "of them, of one client; without it no limit of its own", 8)
+    ] = None
     chunk_size: Annotated[int, Spec(whole(1, 50), "leads in one model call, 1 to 50")] = 5
     run_timeout_s: Annotated[int, Spec(_TIMEOUT, "seconds a run may work; waiting does not count")] = 10_800
     client_timeout_s: Annotated[int, Spec(_TIMEOUT, "seconds one client of a run may work")] = 1_800
@@ -68,8 +71,16 @@ class Scorer:
         str | None, Spec(readers.http_url, "another address of the provider", "http://127.0.0.1:9000/v1")
     ] = None
     requests_per_minute: Annotated[
-        int | None, Spec(whole(1, 1_000_000), "model calls a minute; without it no limit", 60)
+        int | None, Spec(whole(1, 1_000_000), "model calls a minute, per process; without it no limit", 60)
     ] = None
+    client_requests_per_minute: Annotated[
+        int | None, Spec(whole(1, 1_000_000), "of them, for one client; without it no limit of its own", 20)
+    ] = None
+    tries: Annotated[int, Spec(whole(1, 20), "how often a question is put when the provider fails")] = 4
+    request_timeout_s: Annotated[int, Spec(whole(1, 3_600), "seconds one model call may take")] = 60
+    deadline_s: Annotated[
+        int, Spec(whole(1, 86_400), "seconds one question may take, all tries and waits together")
+    ] = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

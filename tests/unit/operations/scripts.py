@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 from tallybook.domain.client import Client
 from tallybook.domain.lead import Lead
-from tallybook.domain.ports import Failure, Item, Job, Judgement, Meter
+from tallybook.domain.ports import Answer, Item, Job, Judgement, Meter
 from tallybook.domain.rubric import Attribute, Category, Rubric, Verdict
+from tallybook.domain.tally import Estimate
 from tests.unit.scorers.recording import RecordingMeter
-
-Answer = Judgement | Failure
 
 WANTED = Attribute("a", "Runs a company", Category.POSITIVE, 20)
 ALSO_WANTED = Attribute("b", "Writes", Category.POSITIVE, 10)
@@ -40,6 +39,9 @@ class ToldScorer:
         self.attributes = attributes
         told = {item.key: self.tell(item) for item in items if item.lead.lead_id not in self.silent_on}
         return {**self.extra, **dict(reversed(told.items()))}
+
+    def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:
+        return Estimate(1, len(items), len(attributes))
 
 
 def job(leads: Sequence[Lead], rubric: Rubric = RUBRIC) -> Job:

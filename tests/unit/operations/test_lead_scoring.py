@@ -13,14 +13,14 @@ from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead, Position
 from tallybook.domain.outcome import FailReason, Kind, Outcome, SkipReason, Versions
-from tallybook.domain.ports import Failure, Item, Judgement, Operation, Scorer
+from tallybook.domain.ports import Answer, Failure, Item, Judgement, Operation, Scorer
 from tallybook.domain.rubric import FORMULA, Rubric, Verdict
 from tallybook.domain.run import OperationName
 from tallybook.operations.lead_scoring import LeadScoring
 from tallybook.scorers.keywords import KeywordScorer
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.testing.demo_data import demo_clients
-from tests.unit.operations.scripts import RUBRIC, UNWANTED, WANTED, Answer, ToldScorer, job, says
+from tests.unit.operations.scripts import RUBRIC, UNWANTED, WANTED, ToldScorer, job, says
 
 ADA = Lead("ada", headline="Founder")
 BEN = Lead("ben", positions=(Position("Clerk"),))
@@ -30,7 +30,7 @@ DEMO = demo_clients()[0]
 
 
 def work(scorer: Scorer, *leads: Lead, rubric: Rubric = RUBRIC) -> Sequence[Outcome]:
-    return asyncio.run(LeadScoring(scorer).work(leads, job(leads, rubric)))
+    return asyncio.run(LeadScoring(scorer).work(leads, job(leads, rubric))).outcomes
 
 
 def told(answer: Answer) -> ToldScorer:

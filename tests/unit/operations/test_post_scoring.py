@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from tallybook.domain.client import Client
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import FailReason, Kind, Outcome, SkipReason, Versions
-from tallybook.domain.ports import Failure, Item, Operation, Scorer
+from tallybook.domain.ports import Answer, Failure, Item, Operation, Scorer
 from tallybook.domain.rubric import FORMULA, Rubric
 from tallybook.domain.run import OperationName
 from tallybook.operations.post_scoring import PostScoring
 from tallybook.scorers.keywords import KeywordScorer
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.testing.demo_data import demo_clients
-from tests.unit.operations.scripts import RUBRIC, UNWANTED, WANTED, Answer, ToldScorer, job, says
+from tests.unit.operations.scripts import RUBRIC, UNWANTED, WANTED, ToldScorer, job, says
 
 VERSIONS = Versions(rubric="r1", prompt="p7", formula=FORMULA, model="told-1")
 DEMO = demo_clients()[0]
 
 
 def work(scorer: Scorer, *leads: Lead, rubric: Rubric = RUBRIC) -> Sequence[Outcome]:
-    return asyncio.run(PostScoring(scorer).work(leads, job(leads, rubric)))
+    return asyncio.run(PostScoring(scorer).work(leads, job(leads, rubric))).outcomes
 
 
 def lead(*posts: Post, lead_id: str = "ada") -> Lead:

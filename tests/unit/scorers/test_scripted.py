@@ -7,7 +7,7 @@ import pytest
 
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import FailReason
-from tallybook.domain.ports import Failure, Item, Judgement
+from tallybook.domain.ports import Answer, Failure, Item, Judgement
 from tallybook.domain.rubric import Attribute, Category, grade
 from tallybook.domain.tally import Usage
 from tallybook.scorers.scripted import ScriptedScorer, stable_hash
@@ -21,7 +21,7 @@ ATTRIBUTES = (
 ITEMS = [Item(f"lead-{number}", Lead(f"lead-{number}")) for number in range(60)]
 
 
-def answers(scorer: ScriptedScorer, items: list[Item] = ITEMS) -> Mapping[str, Judgement | Failure]:
+def answers(scorer: ScriptedScorer, items: list[Item] = ITEMS) -> Mapping[str, Answer]:
     return asyncio.run(scorer.judge(ATTRIBUTES, items, RecordingMeter()))
 
 

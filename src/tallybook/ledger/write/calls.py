@@ -15,6 +15,10 @@ LOST = "lost"
 """The result of a call nobody answered for: its process died. Maybe billed."""
 
 _GROW = ", ".join(f"{name} = {name} + ?" for name in TALLY)
+_GROW_TALLY = (
+    f"UPDATE @operation_runs SET {_GROW}, basis = 'exact', version = version + 1,"
+    f" late_call_at = CASE WHEN ended_at IS NULL THEN late_call_at ELSE ? END WHERE {OF_OPERATION}"
+)
 _NOTHING = Tally()
 _USAGE = "input_tokens, cached_tokens, output_tokens, cost_pico_usd"
 
@@ -31,12 +35,25 @@ class Call:
     chunk: str | None = None
 
 
+_INSERT = "INSERT INTO @calls (call_id, run_id, client_id, operation, chunk, attempt, provider, model, started_at)"
+_START = f"{_INSERT} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO NOTHING"
+_START_UNBUDGETED = (
+    f"{_INSERT} SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM @budgets WHERE client_id = ?)"
+    " ON CONFLICT (call_id) DO NOTHING"
+)
+
+
 def start_call(tx: Tx, call: Call) -> None:
-    tx.execute(
-        "INSERT INTO @calls (call_id, run_id, client_id, operation, chunk, attempt, provider, model, started_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (call_id) DO NOTHING",
-        (call.call_id, *call.key, call.chunk, call.attempt, call.provider, call.model, tx.stamp),
-    )
+    tx.execute(_START, _row_at_start(tx, call))
+
+
+def start_unbudgeted(tx: Tx, call: Call) -> bool:
+    """`start_call`, unless the client has a budget of its own. False when it has, or when the call is booked."""
+    return bool(tx.execute(_START_UNBUDGETED, (*_row_at_start(tx, call), call.key.client_id)))
+
+
+def _row_at_start(tx: Tx, call: Call) -> Row:
+    return call.call_id, *call.key, call.chunk, call.attempt, call.provider, call.model, tx.stamp
 
 
 def settle_call(tx: Tx, call_id: str, result: str, usage: Usage) -> bool:
@@ -55,7 +72,7 @@ def settle_call(tx: Tx, call_id: str, result: str, usage: Usage) -> bool:
         return False
     tx.execute(
         "UPDATE @calls SET ended_at = ?, result = ?, input_tokens = ?, cached_tokens = ?, output_tokens = ?,"
-        " cost_pico_usd = ? WHERE call_id = ?",
+        " cost_pico_usd = ?, price_source = ?, price_version = ? WHERE call_id = ?",
         (tx.stamp, storable(result), *_columns_of(usage), call_id),
     )
     before = Tally() if row[3] is None else Tally.of_call(_usage_of(row[4:]))
@@ -75,7 +92,8 @@ def record_call(tx: Tx, call: Call, result: str, usage: Usage) -> bool:
     """Book a call that is over. False when its id is in the books already."""
     new = tx.execute(
         "INSERT INTO @calls (call_id, run_id, client_id, operation, chunk, attempt, provider, model, started_at,"
-        f" ended_at, result, {_USAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f" ended_at, result, {_USAGE}, price_source, price_version)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (call_id) DO NOTHING",
         (
             call.call_id, *call.key, call.chunk, call.attempt, call.provider, call.model, tx.stamp, tx.stamp,
@@ -87,8 +105,10 @@ def record_call(tx: Tx, call: Call, result: str, usage: Usage) -> bool:
     return bool(new)
 
 
-def _columns_of(usage: Usage) -> tuple[int | None, ...]:
-    return usage.input_tokens, usage.cached_tokens, usage.output_tokens, _pico(usage.cost)
+def _columns_of(usage: Usage) -> Row:
+    """What was used, and by which price list its cost was reckoned."""
+    prices = (usage.prices.source, usage.prices.version) if usage.prices else (None, None)
+    return usage.input_tokens, usage.cached_tokens, usage.output_tokens, _pico(usage.cost), *prices
 
 
 def _pico(cost: Money | None) -> int | None:
@@ -97,7 +117,4 @@ def _pico(cost: Money | None) -> int | None:
 
 def _grow(tx: Tx, key: OperationKey, added: Tally, instead_of: Tally = _NOTHING) -> None:
     figures = map(operator.sub, added.figures, instead_of.figures)
-    tx.execute(
-        f"UPDATE @operation_runs SET {_GROW}, basis = 'exact', version = version + 1 WHERE {OF_OPERATION}",
-        (*figures, *key),
-    )
+    tx.execute(_GROW_TALLY, (*figures, tx.stamp, *key))

@@ -109,8 +109,9 @@ def finish_client(tx: Tx, key: ClientKey, ending: Ending, *, error: str | None =
     """Write the ending of a client run, then see whether the run has ended with it."""
     error = None if error is None else storable(error)
     tx.execute(
-        "UPDATE @client_runs SET status = ?, finish_reason = ?, ended_at = ?, blocked_reason = NULL, worker = NULL,"
-        f" error = COALESCE(?, error), errors = errors + ?, version = version + 1 WHERE {OF_CLIENT}",
+        "UPDATE @client_runs SET status = ?, finish_reason = ?, ended_at = ?, blocked_reason = NULL, wake_at = NULL,"
+        " worker = NULL, error = COALESCE(?, error), errors = errors + ?, version = version + 1"
+        f" WHERE {OF_CLIENT}",
         (ending.status, ending.finish_reason, tx.stamp, error, int(error is not None), *key),
     )
     if error is not None:
@@ -191,8 +192,8 @@ def _came_out_well(status: str, origin: str, good: int | None) -> bool:
 
 def finish_run(tx: Tx, run_id: str, ending: Ending) -> None:
     tx.execute(
-        "UPDATE @runs SET status = ?, finish_reason = ?, blocked_reason = NULL, ended_at = ?, closing = 0,"
-        " version = version + 1 WHERE run_id = ?",
+        "UPDATE @runs SET status = ?, finish_reason = ?, blocked_reason = NULL, wake_at = NULL, ended_at = ?,"
+        " closing = 0, version = version + 1 WHERE run_id = ?",
         (ending.status, ending.finish_reason, tx.stamp, run_id),
     )
     events.append(tx, "ended", f"Ended {ending.status}", run_id=run_id, once_key=f"ended {run_id}")

@@ -1,0 +1,120 @@
+"""Which budgets hold, and what is used of them: sums of tallies, of calls, of what is set aside. No sum is stored.
+
+A sum is one statement, so that a call which is settled at this very moment is seen either as set aside or as spent.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tallybook.database import Row, stamp
+from tallybook.domain.budget import Budgets, Ceiling, Per, window_end, window_start
+from tallybook.domain.tally import Money
+
+IN_FLIGHT = timedelta(seconds=120)
+"""A call that is not settled for so long is taken to have used what was set aside for it."""
+
+Ask = Callable[[str, Sequence[object]], Sequence[Row]]
+
+_KEYS = "SELECT run_id, client_id, operation FROM @operation_runs WHERE client_id = ?"
+_TALLIES = "SELECT 'spent' AS kind, input_tokens + output_tokens AS tokens, cost_pico_usd AS pico FROM @operation_runs"
+_STRADDLING = (
+    "SELECT 'spent', COALESCE(c.input_tokens, 0) + COALESCE(c.output_tokens, 0), COALESCE(c.cost_pico_usd, 0)"
+    f" FROM ({_KEYS} AND started_at < ? AND ended_at IS NULL"
+    f" UNION ALL {_KEYS} AND started_at < ? AND ended_at >= ?"
+    f" UNION ALL {_KEYS} AND started_at < ? AND ended_at < ? AND late_call_at >= ?) o"
+    " JOIN @calls c ON c.run_id = o.run_id AND c.client_id = o.client_id AND c.operation = o.operation"
+    " WHERE c.started_at >= ?"
+)
+_ASIDE = (
+    "SELECT CASE WHEN r.at > ? AND EXISTS (SELECT 1 FROM @calls c WHERE c.call_id = r.reservation_id"
+    " AND c.ended_at IS NULL) THEN 'in flight' ELSE 'kept' END, r.tokens, COALESCE(r.cost_pico_usd, 0)"
+    " FROM @reservations r WHERE r.reservation_id <> ?"
+)
+_SUMMED = "SELECT kind, SUM(tokens), SUM(pico) FROM ({}) parts GROUP BY kind"
+
+_OF_CLIENT = _SUMMED.format(
+    f"{_TALLIES} WHERE client_id = ? AND started_at >= ?"
+    f" UNION ALL {_STRADDLING}"
+    f" UNION ALL {_ASIDE} AND r.client_id = ? AND r.at >= ?"
+)
+_OF_RUN = _SUMMED.format(f"{_TALLIES} WHERE run_id = ? UNION ALL {_ASIDE} AND r.run_id = ?")
+
+_OWN = "SELECT per, tokens, cost_pico_usd FROM @budgets WHERE client_id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A ceiling that holds. *own*: the client's own; else that of the settings."""
+
+    per: Per
+    ceiling: Ceiling
+    own: bool = False
+
+    def since(self, now: datetime) -> datetime:
+        """When its window began. Of day and month only."""
+        return window_start(self.per, now)
+
+    def turns_at(self, now: datetime) -> datetime | None:
+        """When its window turns; that of a run never does."""
+        return None if self.per is Per.RUN else window_end(self.per, now)
+
+
+def held_for_client(ask: Ask, client_id: str, budgets: Budgets) -> list[Held]:
+    """A client's own ceiling of a window stands in place of the one that the settings have for it."""
+    own = {
+        Per(per): Ceiling(tokens, None if pico_usd is None else Money(pico_usd))
+        for per, tokens, pico_usd in ask(_OWN, (client_id,))
+    }
+    of_settings = {Per.DAY: budgets.day, Per.MONTH: budgets.month}
+    found = [Held(per, own.get(per, ceiling), own=per in own) for per, ceiling in of_settings.items()]
+    return [each for each in found if each.ceiling]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """*tokens*: input and output together."""
+
+    tokens: int = 0
+    pico_usd: int = 0
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.tokens + other.tokens, self.pico_usd + other.pico_usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """*spent*: by settled calls; *kept*: set aside for calls that were maybe billed, which nobody will know;
+    *in_flight*: set aside for calls that will be settled.
+    """
+
+    spent: Amount = Amount()
+    kept: Amount = Amount()
+    in_flight: Amount = Amount()
+
+    @property
+    def for_good(self) -> Amount:
+        return self.spent + self.kept
+
+    @property
+    def set_aside(self) -> Amount:
+        return self.kept + self.in_flight
+
+
+def of_client(ask: Ask, client_id: str, since: datetime, now: datetime, *, but: str = "") -> Used:
+    """What the calls of a client used that began at or after *since*. *but*: a reservation that does not count."""
+    start = stamp(since)
+    tallies = (client_id, start)
+    straddling = (client_id, start, client_id, start, start, client_id, start, start, start, start)
+    aside = (stamp(now - IN_FLIGHT), but, client_id, start)
+    return _used(ask(_OF_CLIENT, (*tallies, *straddling, *aside)))
+
+
+def of_run(ask: Ask, run_id: str, now: datetime, *, but: str = "") -> Used:
+    """What the calls of a run used, of all its clients."""
+    return _used(ask(_OF_RUN, (run_id, stamp(now - IN_FLIGHT), but, run_id)))
+
+
+def _used(rows: Sequence[Row]) -> Used:
+    sums = {kind: Amount(int(tokens), int(pico_usd)) for kind, tokens, pico_usd in rows}
+    return Used(*(sums.get(kind, Amount()) for kind in ("spent", "kept", "in flight")))

@@ -1,0 +1,149 @@
+"""HTTP/1.1 on this machine only, as far as a look-alike server needs it: many connections, little work for each."""
+
+import select
+import socket
+import socketserver
+import struct
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.client import responses
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tallybook.testing.model_wire import Reply
+
+HOST = "127.0.0.1"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One request, and the connection to answer it on."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: "Listener"
+
+    def _begin(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        self.body = self.rfile.read(length)
+        if len(self.body) < length:
+            self.drop()  # it hung up before it had said all
+            return
+        self.server.serve(self)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _begin  # noqa: N815 -- named by what they answer
+
+    @property
+    def method(self) -> str:
+        return self.command
+
+    @property
+    def route(self) -> str:
+        """The path without its query."""
+        return self.path.partition("?")[0]
+
+    def said(self, header: str) -> str:
+        """Empty when it is not there."""
+        return str(self.headers.get(header, ""))
+
+    def wait(self, wait_s: float) -> None:
+        """Or until the client hangs up."""
+        if wait_s <= 0:
+            return
+        until = time.monotonic() + wait_s
+        poll = select.poll()
+        poll.register(self.connection, select.POLLIN)
+        if poll.poll(wait_s * 1_000) and not self.hung_up():
+            time.sleep(max(0.0, until - time.monotonic()))  # the next request is there already
+
+    def hung_up(self) -> bool:
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def answer(self, reply: Reply) -> bool:
+        """All in one piece: a second one would wait for the client to acknowledge the first. False: it has hung up."""
+        lines = [
+            f"HTTP/1.1 {reply.status} {responses.get(reply.status, '')}",
+            f"Content-Type: {reply.content_type}",
+            f"Content-Length: {len(reply.body)}",
+            *(f"{name}: {value}" for name, value in reply.headers),
+        ]
+        try:
+            self.connection.sendall("\r\n".join([*lines, "\r\n"]).encode("latin-1") + reply.body)
+        except OSError:
+            self.drop()
+            return False
+        return True
+
+    def drop(self) -> None:
+        self.close_connection = True
+
+    def reset(self) -> None:
+        """Break the connection off, so that the client sees an error and no end."""
+        self.drop()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self.rfile.close()  # the socket stays open for as long as this is
+        self.connection.close()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the server has a log of its own."""
+
+
+class Listener(ThreadingHTTPServer):
+    """Calls *serve* for each request, in the thread of its connection."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, serve: Callable[[Exchange], None]) -> None:
+        self.serve = serve
+        self._open: set[Any] = set()
+        self._begun = False
+        super().__init__((HOST, port), Exchange)
+
+    def server_bind(self) -> None:
+        """Without asking for the name of this machine, which can take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
+
+    def start(self) -> None:
+        self._begun = True
+        threading.Thread(target=self.serve_forever, name="look-alike", daemon=True).start()
+
+    def serve_forever(self, poll_interval: float = 0.02) -> None:
+        self._begun = True
+        super().serve_forever(poll_interval)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close(self) -> None:
+        """End listening and every connection. What is being answered is not waited for."""
+        if self._begun:  # else there is no loop, and this would wait for its end
+            self.shutdown()
+        self.server_close()
+        for connection in list(self._open):
+            _hang_up(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client may go whenever it likes; all else is told on stderr."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # it has ended by itself
