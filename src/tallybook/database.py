@@ -64,6 +64,12 @@ def _native(statement: str, sqlite: bool) -> str:
     return statement if sqlite else statement.replace("%", "%%").replace("?", "%s")
 
 
+def rows_of(connection: sa.Connection, statement: str, parameters: Sequence[object]) -> list[Row]:
+    """Ask in house SQL on a connection that reads, so that what the write path asks as well is written once."""
+    native = _native(statement, connection.dialect.name == "sqlite")
+    return [tuple(row) for row in connection.exec_driver_sql(native, tuple(parameters))]
+
+
 class Tx:
     """One open write transaction, on the driver's own cursor. *now*: the instant of everything written in it."""
 

@@ -220,10 +220,12 @@ class TroubledClients:
 
 
 class Worker:
-    """Another process with an engine at work, until it is told to end, or killed."""
+    """Another process with an engine at work, until it is told to end, or killed. *google_url*: whom it asks; without
+    it a script.
+    """
 
-    def __init__(self, url: str, *, latency_ms: int = 0, **limits: float) -> None:
-        facts = json.dumps({"latency_ms": latency_ms, "limits": limits})
+    def __init__(self, url: str, *, latency_ms: int = 0, google_url: str | None = None, **limits: float) -> None:
+        facts = json.dumps({"latency_ms": latency_ms, "google_url": google_url, "limits": limits})
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.stories.worker", url, facts],
             stdin=subprocess.PIPE,

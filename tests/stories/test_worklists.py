@@ -41,9 +41,7 @@ class Failing:
     model = "failing"
     prompt_version = None
 
-    async def judge(
-        self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter
-    ) -> Mapping[str, Answer]:
+    async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
         return {item.key: Failure(FailReason.UNAVAILABLE) for item in items}
 
     def estimate(self, attributes: Sequence[Attribute], items: Sequence[Item]) -> Estimate:

@@ -17,10 +17,11 @@ IN_FLIGHT = timedelta(seconds=120)
 Ask = Callable[[str, Sequence[object]], Sequence[Row]]
 
 _KEYS = "SELECT run_id, client_id, operation FROM @operation_runs WHERE client_id = ?"
-_TALLIES = "SELECT 'spent' AS kind, input_tokens + output_tokens AS tokens, cost_pico_usd AS pico FROM @operation_runs"
+_TALLIES = "SELECT 'spent', SUM(input_tokens + output_tokens), SUM(cost_pico_usd) FROM @operation_runs"
 _STRADDLING = (
-    "SELECT 'spent', COALESCE(c.input_tokens, 0) + COALESCE(c.output_tokens, 0), COALESCE(c.cost_pico_usd, 0)"
-    f" FROM ({_KEYS} AND started_at < ? AND ended_at IS NULL"
+    "SELECT 'spent', SUM(COALESCE(c.input_tokens, 0) + COALESCE(c.output_tokens, 0)), SUM(c.cost_pico_usd)"
+    # The open ones are few; a bare `started_at < ?` would have SQLite look through all that ever were.
+    f" FROM ({_KEYS} AND COALESCE(started_at, '') < ? AND ended_at IS NULL"
     f" UNION ALL {_KEYS} AND started_at < ? AND ended_at >= ?"
     f" UNION ALL {_KEYS} AND started_at < ? AND ended_at < ? AND late_call_at >= ?) o"
     " JOIN @calls c ON c.run_id = o.run_id AND c.client_id = o.client_id AND c.operation = o.operation"
@@ -28,18 +29,14 @@ _STRADDLING = (
 )
 _ASIDE = (
     "SELECT CASE WHEN r.at > ? AND EXISTS (SELECT 1 FROM @calls c WHERE c.call_id = r.reservation_id"
-    " AND c.ended_at IS NULL) THEN 'in flight' ELSE 'kept' END, r.tokens, COALESCE(r.cost_pico_usd, 0)"
+    " AND c.ended_at IS NULL) THEN 'in flight' ELSE 'kept' END, SUM(r.tokens), SUM(r.cost_pico_usd)"
     " FROM @reservations r WHERE r.reservation_id <> ?"
 )
-_SUMMED = "SELECT kind, SUM(tokens), SUM(pico) FROM ({}) parts GROUP BY kind"
-
-_OF_CLIENT = _SUMMED.format(
-    f"{_TALLIES} WHERE client_id = ? AND started_at >= ?"
-    f" UNION ALL {_STRADDLING}"
-    f" UNION ALL {_ASIDE} AND r.client_id = ? AND r.at >= ?"
+_OF_CLIENT = (
+    f"{_TALLIES} WHERE client_id = ? AND started_at >= ? UNION ALL {_STRADDLING}"
+    f" UNION ALL {_ASIDE} AND r.client_id = ? AND r.at >= ? GROUP BY 1"
 )
-_OF_RUN = _SUMMED.format(f"{_TALLIES} WHERE run_id = ? UNION ALL {_ASIDE} AND r.run_id = ?")
-
+_OF_RUN = f"{_TALLIES} WHERE run_id = ? UNION ALL {_ASIDE} AND r.run_id = ? GROUP BY 1"
 _OWN = "SELECT per, tokens, cost_pico_usd FROM @budgets WHERE client_id = ?"
 
 
@@ -84,17 +81,13 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """*spent*: by settled calls; *kept*: set aside for calls that were maybe billed, which nobody will know;
-    *in_flight*: set aside for calls that will be settled.
+    """*spent*: by calls of known usage. Set aside: *kept* for calls that were maybe billed, *in_flight* for calls that
+    will soon be settled.
     """
 
     spent: Amount = Amount()
     kept: Amount = Amount()
     in_flight: Amount = Amount()
-
-    @property
-    def for_good(self) -> Amount:
-        return self.spent + self.kept
 
     @property
     def set_aside(self) -> Amount:
@@ -116,5 +109,7 @@ def of_run(ask: Ask, run_id: str, now: datetime, *, but: str = "") -> Used:
 
 
 def _used(rows: Sequence[Row]) -> Used:
-    sums = {kind: Amount(int(tokens), int(pico_usd)) for kind, tokens, pico_usd in rows}
-    return Used(*(sums.get(kind, Amount()) for kind in ("spent", "kept", "in flight")))
+    sums = dict.fromkeys(("spent", "kept", "in flight"), Amount())
+    for kind, tokens, pico_usd in rows:
+        sums[kind] += Amount(int(tokens or 0), int(pico_usd or 0))
+    return Used(*sums.values())

@@ -140,7 +140,7 @@ operation_runs = _table(
     _time("late_call_at"),
     sa.ForeignKeyConstraint(["run_id", "client_id"], [client_runs.c.run_id, client_runs.c.client_id]),
     sa.Index("ix_operation_runs_client_id", "client_id", "started_at"),
-    sa.Index("ix_operation_runs_ended", "client_id", "ended_at"),
+    sa.Index("ix_operation_runs_ended", "client_id", "ended_at", "started_at"),
     sa.Index(
         "ix_operation_runs_late",
         "client_id",

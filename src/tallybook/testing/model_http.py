@@ -26,7 +26,8 @@ class Exchange(BaseHTTPRequestHandler):
     server: "Listener"
 
     def _begin(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
+        said = self.said("content-length")
+        length = int(said) if said.isdecimal() else 0
         self.body = self.rfile.read(length)
         if len(self.body) < length:
             self.drop()  # it hung up before it had said all

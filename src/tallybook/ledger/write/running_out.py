@@ -78,7 +78,7 @@ def warn(tx: Tx, key: OperationKey, limit: Limit) -> None:
     """Say once that little is left."""
     if limit.percent < WARN_AT_PERCENT:
         return
-    used = f"{_amount(limit, limit.used + limit.wanted)} of {_amount(limit, limit.most)}"
+    used = _of_it(limit, limit.used + limit.wanted)
     text = f"{_whose(key, limit.held)} is used to {limit.percent} %: {used}, with what calls in flight may take"
     _note_once(tx, "budget_warning", text + _turns(tx.now, limit.held), key, limit.held)
 
@@ -92,9 +92,8 @@ def _note_once(tx: Tx, kind: str, text: str, key: OperationKey, held: Held) -> N
 
 
 def _used_up(now: datetime, key: OperationKey, limit: Limit) -> str:
-    used = f"{_amount(limit, limit.for_good)} of {_amount(limit, limit.most)}"
     wanted = f", and the next call may take {_amount(limit, limit.wanted)}" if limit.wanted > 1 else ""
-    return f"{_whose(key, limit.held)} is used up: {used}{wanted}{_turns(now, limit.held)}"
+    return f"{_whose(key, limit.held)} is used up: {_of_it(limit, limit.for_good)}{wanted}{_turns(now, limit.held)}"
 
 
 def _whose(key: OperationKey, held: Held) -> str:
@@ -114,6 +113,10 @@ def _cure(key: OperationKey, limit: Limit) -> str:
         return f"raise run_{unit} under [budget], then `tallybook run resume {key.run_id}`"
     command = f"`tallybook client budget {quote(key.client_id)}` shows it and sets another"
     return command if limit.held.own else f"{command}, client_{unit}_per_{limit.held.per} under [budget] is for all"
+
+
+def _of_it(limit: Limit, number: int) -> str:
+    return f"{_amount(limit, number).removesuffix(' tokens')} of {_amount(limit, limit.most)}"
 
 
 def _amount(limit: Limit, number: int) -> str:

@@ -147,10 +147,10 @@ def wake_due(tx: Tx) -> list[str]:
     """
     due = tx.rows(
         "SELECT run_id FROM @runs WHERE status = 'paused' AND wake_at <= ?"
-        " UNION SELECT run_id FROM @client_runs WHERE status = 'paused' AND wake_at <= ? ORDER BY run_id",
+        " UNION ALL SELECT run_id FROM @client_runs WHERE status = 'paused' AND wake_at <= ?",
         (tx.stamp, tx.stamp),
     )
-    return [run_id for (run_id,) in due if _wake(tx, run_id)]
+    return [run_id for run_id in sorted({run_id for (run_id,) in due}) if _wake(tx, run_id)]
 
 
 def _wake(tx: Tx, run_id: str) -> bool:

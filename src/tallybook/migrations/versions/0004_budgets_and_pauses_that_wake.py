@@ -52,7 +52,7 @@ def _table(name: str, *more: str) -> sa.TableClause:
 
 def _create_indexes() -> None:
     op.create_index("ix_operation_runs_client_id", "operation_runs", ["client_id", "started_at"], schema=SCHEMA)
-    op.create_index("ix_operation_runs_ended", "operation_runs", ["client_id", "ended_at"], schema=SCHEMA)
+    op.create_index("ix_operation_runs_ended", "operation_runs", ["client_id", "ended_at", "started_at"], schema=SCHEMA)
     op.create_index(
         "ix_operation_runs_late",
         "operation_runs",

@@ -1,0 +1,47 @@
+"""Budgets as people look at them: which hold for a client, and how much of each is used."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from tallybook.database import Database, rows_of
+from tallybook.domain.budget import Budgets, Ceiling, Per, window_end
+from tallybook.domain.tally import Money
+from tallybook.ledger import spending
+from tallybook.ledger.spending import Amount, Held
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A ceiling that holds for a client. *own*: its own; else that of the settings. *set_aside*: for calls under way,
+    and for those that were maybe billed.
+    """
+
+    per: Per
+    ceiling: Ceiling
+    own: bool
+    spent: Amount
+    set_aside: Amount
+    turns_at: datetime
+
+    @property
+    def left(self) -> Ceiling:
+        """None where there is no limit."""
+        used = self.spent + self.set_aside
+        tokens, cost = self.ceiling.tokens, self.ceiling.cost
+        return Ceiling(
+            None if tokens is None else max(0, tokens - used.tokens),
+            None if cost is None else Money(max(0, cost.pico_usd - used.pico_usd)),
+        )
+
+
+def of_client(database: Database, client_id: str, budgets: Budgets, now: datetime) -> list[Standing]:
+    """The day's first. Those without a limit are left out."""
+    with database.reading() as connection:
+        ask = partial(rows_of, connection)
+        return [_standing(ask, client_id, each, now) for each in spending.held_for_client(ask, client_id, budgets)]
+
+
+def _standing(ask: spending.Ask, client_id: str, held: Held, now: datetime) -> Standing:
+    used = spending.of_client(ask, client_id, held.since(now), now)
+    return Standing(held.per, held.ceiling, held.own, used.spent, used.set_aside, window_end(held.per, now))
