@@ -6,6 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from benchmarks.house import House, open_house
 from tallybook.database import Database
 from tallybook.ledger.ledger import Ledger
 from tests.books import PostgresBooks, SqliteBooks
@@ -74,6 +75,14 @@ def ledger(database: Database) -> Iterator[Ledger]:
     books = Ledger(database)
     yield books
     books.close()
+
+
+@pytest.fixture
+def sqlite_house(tmp_path: Path) -> Iterator[House]:
+    """An empty house where the database does not matter."""
+    house = open_house(f"sqlite:///{tmp_path}/tallybook.db")
+    yield house
+    house.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

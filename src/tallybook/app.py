@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tallybook import migrations
 from tallybook.database import Database
+from tallybook.domain.budget import Budgets, Ceiling
 from tallybook.domain.errors import BadInput, BadSetting
 from tallybook.domain.ports import Operation, Scorer
 from tallybook.domain.run import OperationName
@@ -134,6 +135,16 @@ class App:
     @cached_property
     def run_id_style(self) -> RunIdStyle:
         return RunIdStyle(self.settings.run_id.format is Form.STRUCTURED, self.settings.run_id.timezone)
+
+    @property
+    def budgets(self) -> Budgets:
+        """What holds for every run, and for every client that has no budget of its own."""
+        budget = self.settings.budget
+        return Budgets(
+            day=Ceiling(budget.client_tokens_per_day, budget.client_usd_per_day),
+            month=Ceiling(budget.client_tokens_per_month, budget.client_usd_per_month),
+            run=Ceiling(budget.run_tokens, budget.run_usd),
+        )
 
     @cached_property
     def scorer(self) -> Scorer:

@@ -1,32 +1,45 @@
 """What every scorer promises."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from tallybook.domain.ports import Answer, Item, Judgement, Scorer
 from tallybook.domain.rubric import Attribute, grade
+from tallybook.domain.tally import Estimate
 from tallybook.scorers.keywords import KeywordScorer
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.testing.demo_data import demo_clients
+from tallybook.testing.model_server import ModelServer
+from tests.stories.asking import PROVIDERS, scorer_of
 from tests.unit.scorers.recording import RecordingMeter
 
 Answers = Mapping[str, Answer]
 
+SERVER = ModelServer()
 SCORERS: Mapping[str, Callable[[], Scorer]] = {
     "keywords": KeywordScorer,
     "scripted": lambda: ScriptedScorer(fail_every=5, truncate_every=7),
+    **{provider: partial(scorer_of, SERVER, provider) for provider in PROVIDERS},
 }
 
 DEMO = demo_clients()[0]
-LEADS = [Item(lead.lead_id, lead) for lead in DEMO.leads]
-POSTS = [Item(post.url, lead, post) for lead in DEMO.leads for post in lead.posts]
+LEADS = [Item(lead.lead_id, lead) for lead in DEMO.leads if not lead.thin][:40]
+POSTS = [Item(post.url, lead, post) for lead in DEMO.leads for post in lead.posts][:40]
 QUESTIONS = [
     pytest.param(DEMO.rubric.for_leads, LEADS, id="leads"),
     pytest.param(DEMO.rubric.for_posts, POSTS, id="posts"),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _server() -> Iterator[None]:
+    """The scorers of paid providers ask its honest answers, by their real client libraries."""
+    with SERVER:
+        yield
 
 
 @pytest.fixture(params=SCORERS)
@@ -86,6 +99,15 @@ class TestAnyQuestion:
         judged(scorer, attributes, items, meter)
         assert len(meter.settled) == len(meter.started)
         assert all(model == scorer.model for _, model in meter.started)
+
+
+@pytest.mark.parametrize(("attributes", "items"), QUESTIONS)
+def test_what_is_set_aside_before_the_calls_is_what_was_estimated(
+    scorer: Scorer, attributes: Sequence[Attribute], items: Sequence[Item]
+) -> None:
+    meter = RecordingMeter()
+    judged(scorer, attributes, items, meter)
+    assert sum(meter.estimates, Estimate()) == scorer.estimate(attributes, items)
 
 
 def test_no_question_is_no_call(scorer: Scorer) -> None:

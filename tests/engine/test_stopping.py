@@ -13,7 +13,7 @@ from tallybook.engine.pages import CallLoop
 from tallybook.engine.permits import Permits
 from tallybook.engine.stopping import ClientWork, Registry
 from tallybook.ledger.keys import ClientKey, OperationKey
-from tallybook.ledger.ledger import CallMeter
+from tallybook.ledger.meter import CallMeter
 from tallybook.ledger.tables import calls
 from tests.stories.acting import LEAD_SCORING, PATIENCE_S, at_work, books, count, ended, furnished, started, until
 

@@ -2,17 +2,21 @@
 
 import logging
 import threading
+from datetime import timedelta
 
 import pytest
 
 from benchmarks.house import House
+from tallybook.domain.budget import Budgets, Ceiling
 from tallybook.domain.errors import LedgerUnavailable, StoreUnavailable
-from tallybook.domain.run import Status
+from tallybook.domain.run import OperationName, Status, Stop
+from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine import queues, runner, waking, watch
 from tallybook.engine.runner import Limits
 from tallybook.ledger import read
-from tallybook.ledger.keys import ClientKey
-from tallybook.ledger.write import dispatch, progress, starts
+from tallybook.ledger.keys import ClientKey, OperationKey
+from tallybook.ledger.tables import reservations
+from tallybook.ledger.write import budgets, calls, dispatch, progress, starts, stops
 from tallybook.scorers.scripted import ScriptedScorer
 from tests.stories.acting import (
     TroubledClients,
@@ -20,17 +24,19 @@ from tests.stories.acting import (
     at_work,
     books,
     calling,
+    count,
     ended,
     furnished,
     planned,
     started,
+    texts,
     until,
 )
 
 
 @pytest.fixture
 def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ADOPT_EVERY_S", "RECONCILE_EVERY_S", "HOUSEKEEPING_EVERY_S", "LOOK_FOR_WORK_EVERY_S"):
+    for name in ("ADOPT_EVERY_S", "RECONCILE_EVERY_S", "HOUSEKEEPING_EVERY_S", "LOOK_FOR_WORK_EVERY_S", "WAKE_EVERY_S"):
         monkeypatch.setattr(watch, name, 0.05)
 
 
@@ -207,3 +213,39 @@ def test_a_client_that_somebody_works_on_is_not_waited_for_by_its_own_takeover(h
     house.ledger.do(starts.plan, earlier, house.clients.of_stream(None, ()))
     assert house.ledger.do(progress.begin_client, ClientKey(earlier, "acme"), "slot-1/x").waits_for == later
     assert house.ledger.do(progress.begin_client, key, "slot-1/x").go
+
+
+@pytest.mark.usefixtures("_hurried")
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_waited_until_an_instant_is_worked_on_from_then_on(house: House, whole: bool) -> None:
+    """The run as a whole, or one client of it; nobody has to look for it."""
+    furnished(house, "acme", "bolt", leads=3)
+    run_id = started(house)
+    house.ledger.do(starts.plan, run_id, house.clients.of_stream(None, ()))
+    at = house.ledger.clock() + timedelta(seconds=1)
+    if whole:
+        house.ledger.do(stops.stop_run, run_id, Stop.PAUSE, "provider_quota", wake_at=at)
+    else:
+        house.ledger.do(stops.stop_client, ClientKey(run_id, "acme"), Stop.PAUSE, "budget_exhausted", wake_at=at)
+    with at_work(house):
+        run = ended(house, run_id)
+    assert (run.status, run.tally.scored) == (Status.COMPLETED, 6)
+    first = min(each.started_at for each in run.clients if each.started_at)
+    assert (first >= at) == whole
+    assert len(texts(house, run_id, "woken")) == 1
+
+
+@pytest.mark.usefixtures("_hurried")
+def test_what_was_set_aside_long_ago_is_forgotten_in_time(house: House) -> None:
+    key = planned(house)
+    house.ledger.do(progress.begin_client, key, "slot-63/gone")
+    operation = OperationKey(*key, OperationName.LEAD_SCORING)
+    house.ledger.do(progress.open_operation, operation)
+    budget = Budgets(day=Ceiling(tokens=100))
+    house.ledger.do(budgets.start_within, calls.Call("c1", operation, "p", "m"), Estimate(1, 9), budget)
+    house.ledger.do(budgets.settle_reserved, "c1", "timeout", Usage())
+    with house.database.writing() as tx:
+        tx.execute("UPDATE @reservations SET at = '2026-01-01T00:00:00.000000Z'")
+    assert count(house, reservations) == 1
+    with at_work(house):
+        until(lambda: count(house, reservations) == 0, "the old one forgotten")

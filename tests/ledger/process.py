@@ -5,19 +5,23 @@ Each says "ready" when it is set up, begins when it is told to on stdin, and pri
 
 import json
 import sys
+import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from tallybook import migrations
 from tallybook.database import Database, Tx
+from tallybook.domain.budget import Budgets, Ceiling
 from tallybook.domain.errors import Busy
 from tallybook.domain.outcome import Outcome
 from tallybook.domain.run import OperationName
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import claims, endings, progress, starts
+from tallybook.ledger.write.budgets import Go
 from tests.ledger.scenes import asked, called, scored, skipped
+from tests.ledger.spending import settled, tokens, used, wanting
 
 Found = object
 RUN = "261123-120000"
@@ -80,6 +84,28 @@ def finish(database: Database, run_and_client: str) -> Found:
     return "done"
 
 
+def spend(database: Database, facts: str) -> Found:
+    """Calls of ten tokens, by 16 threads, until the budget of a thousand is used up; gives how many were made."""
+    run_id, client_id, per = facts.split("|")
+    ledger = Ledger(database)
+    key = OperationKey(run_id, client_id, OperationName.LEAD_SCORING)
+    holding = Budgets(**{per: Ceiling(tokens=1000)})
+
+    def until_it_ends(_thread: int) -> int:
+        made = 0
+        for call_id in (uuid.uuid4().hex for _ in range(10_000)):
+            found = wanting(ledger, key, call_id, tokens(10), holding)
+            if isinstance(found, Exception):
+                return made
+            if found is Go.RESERVED:
+                settled(ledger, call_id, used(10))
+                made += 1
+        raise AssertionError("it has not ended")
+
+    with ThreadPoolExecutor(16) as pool:
+        return sum(pool.map(until_it_ends, range(16)))
+
+
 def record_for_ever(database: Database, run_id: str) -> Found:
     """Two leads and a call in every piece, as many pieces as possible in a commit, until killed."""
     ledger = Ledger(database)
@@ -101,7 +127,7 @@ def _pair(tx: Tx, key: OperationKey, outcomes: list[Outcome]) -> None:
 
 ACTIONS: dict[str, Callable[[Database, str], Found]] = {
     each.__name__: each
-    for each in (make_tables, start, start_without_key, reserve, create, begin, finish, record_for_ever)
+    for each in (make_tables, start, start_without_key, reserve, create, begin, finish, spend, record_for_ever)
 }
 
 

@@ -1,13 +1,12 @@
 """A row for every paid call; nothing overwrites it, and the tally is exactly their sum."""
 
-import asyncio
-import threading
-
 import pytest
+import sqlalchemy as sa
 
 from tallybook.domain.errors import BadInput
-from tallybook.domain.tally import Money, Tally, Usage
-from tallybook.ledger.ledger import CallMeter, Ledger
+from tallybook.domain.tally import Money, PriceList, Tally, Usage
+from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.tables import calls as call_rows
 from tallybook.ledger.write import calls
 from tests.ledger.scenes import POST_SCORING, USED, called, closed, recorded, scored, texts, told, working
 
@@ -79,33 +78,17 @@ def test_a_call_of_no_operation_run_is_refused(ledger: Ledger) -> None:
         ledger.do(calls.start_call, calls.Call("c1", key._replace(operation=POST_SCORING), "p", "m"))
 
 
-def test_a_meter_books_the_start_before_the_call_is_made(ledger: Ledger) -> None:
-    """F07"""
+def test_a_call_says_by_which_price_list_its_cost_was_reckoned(ledger: Ledger) -> None:
     key = working(ledger, ["a"])
-    meter = CallMeter(ledger, key, "a")
-    call_id = asyncio.run(meter.start(provider="google", model="gemini", attempt=2))
-    assert told(ledger, key.run_id).unsettled == 1
-    meter.settle(call_id, result="ok", usage=USED)
-    recorded(ledger, key, *scored("a"))  # submitted later, so committed no earlier
-    assert told(ledger, key.run_id).tally == Tally(found=1, scored=1) + Tally.of_call(USED)
-
-
-def test_a_call_stopped_while_its_start_is_booked_is_settled_and_not_left_open(ledger: Ledger) -> None:
-    """F40"""
-    key = working(ledger, ["a"])
-    meter = CallMeter(ledger, key, "a")
-    go = threading.Event()
-
-    async def stop_it() -> bool:
-        ledger.submit(lambda tx: go.wait(10))
-        task = asyncio.create_task(meter.start(provider="google", model="gemini"))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        go.set()
-        return task.cancelled()
-
-    assert asyncio.run(stop_it())
-    recorded(ledger, key, *scored("a"))
-    run = told(ledger, key.run_id)
-    assert (run.tally.calls, run.unsettled) == (1, 0)
+    by_list = Usage(1, 0, 1, Money(5), PriceList("genai-prices", "0.2.1"))
+    called(ledger, key, "c1", by_list)
+    called(ledger, key, "c2", USED)
+    ledger.do(calls.record_call, calls.Call("c3", key, "p", "m"), "ok", by_list)
+    columns = (call_rows.c.call_id, call_rows.c.price_source, call_rows.c.price_version)
+    with ledger.database.reading() as connection:
+        found = connection.execute(sa.select(*columns).order_by(call_rows.c.call_id))
+        assert [tuple(row) for row in found] == [
+            ("c1", "genai-prices", "0.2.1"),
+            ("c2", None, None),
+            ("c3", "genai-prices", "0.2.1"),
+        ]

@@ -1,7 +1,6 @@
 """What stories happen in."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,12 +11,6 @@ from benchmarks.house import House, open_house
 def house(database_url: str) -> Iterator[House]:
     """An empty house on each database."""
     yield from _opened(database_url)
-
-
-@pytest.fixture
-def sqlite_house(tmp_path: Path) -> Iterator[House]:
-    """An empty house where the database does not matter."""
-    yield from _opened(f"sqlite:///{tmp_path}/tallybook.db")
 
 
 @pytest.fixture

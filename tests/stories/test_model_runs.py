@@ -145,8 +145,8 @@ def test_a_model_without_a_price_is_not_asked_under_a_budget_of_money(sqlite_hou
     furnished_with(sqlite_house, leads(10))
     with ModelServer() as server:
         scorer = scorer_of(server)
-        scorer._provider.model = "gemini-of-tomorrow"
-        scorer._provider._prices = replace(scorer._provider._prices, model="gemini-of-tomorrow")
+        scorer.provider.model = "gemini-of-tomorrow"
+        scorer.provider._prices = replace(scorer.provider._prices, model="gemini-of-tomorrow")
         budgets = Budgets(day=Ceiling(cost=Money.usd(5)))
         with at_work(sqlite_house, scorer, limits=Limits(budgets=budgets)) as engine:
             run_id = started(sqlite_house, engine=engine)

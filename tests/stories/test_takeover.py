@@ -128,8 +128,7 @@ def test_one_client_is_never_worked_on_twice_at_once_over_three_processes_and_tw
     furnished(house, "acme", "bolt", "core", leads=40)
     first = started(house, asked(limit=25))
     second = started(house, asked(queue_behind=True))
-    limits = {"calls_at_once": 2, "concurrency": 3}
-    workers = [Worker(database_url, latency_ms=25, **limits) for _ in range(3)]
+    workers = [Worker(database_url, latency_ms=25, calls_at_once=2, concurrency=3) for _ in range(3)]
     with workers[0] as one, workers[1], workers[2]:
         until(lambda: read.run(house.database, first).tally.scored, "a score")
         one.kill()

@@ -41,6 +41,8 @@ class Asked:
 def start(app: "App", asked: Asked, *, detach: bool, as_json: bool) -> None:
     """Start, or join what the key started before; wait for the end unless *detach*. Raises typer.Exit."""
     request = request_of(app, asked)
+    if not detach:
+        _ = app.scorer  # one that cannot be asked is refused before there is a run
     if asked.key is None:
         refuse_if_nobody(app, request)
     with Interrupts() as interrupts:

@@ -106,7 +106,7 @@ def _introduce(server: "ModelServer") -> None:
     output.note("export TALLYBOOK_SCORER__API_KEY=anything")
     output.note()
     output.note("Or, as the model and the base URL:")
-    others = [("openai:gpt-5-mini", server.openai_url), ("anthropic:claude-sonnet-4-5", server.anthropic_url)]
+    others = [("openai:gpt-5-mini", server.openai_url), ("anthropic:claude-haiku-4-5", server.anthropic_url)]
     for line in output.lines_of(others):
         output.note(f"  {line}")
     output.note()

@@ -108,7 +108,7 @@ def _rows(run: Run) -> Iterator[Row]:
 def note_on_client(client: ClientRun) -> str:
     """Why it waits, or what ended it; empty when its operations say it all."""
     if not client.status.terminal and client.blocked_reason:
-        return words.blocked_reason(client.blocked_reason)
+        return words.blocked_reason(client.blocked_reason, client.wake_at)
     if client.error:
         return client.error
     return words.finish_reason(client.finish_reason) if client.finish_reason not in (None, "no_work") else ""

@@ -28,8 +28,9 @@ CURES: Mapping[str, str] = {
     "unknown": "The log of the process that worked on it has the traceback.",
 }
 BLOCKED_CURES: Mapping[str, str] = {
-    "provider_quota": "It goes on by itself when the quota's window turns, or now with:",
-    "budget_exhausted": "It goes on by itself when the budget's window turns, or now, with a larger budget, with:",
+    "provider_quota": "When the provider answers again, it goes on with:",
+    "budget_exhausted": "With a larger budget (`tallybook client budget`, or [budget]) it goes on with:",
+    "unpriced_model": "Give the model a price under [prices], or set a budget in tokens, then:",
     "auth": "Mend scorer.api_key, then:",
     "model_config": "Mend scorer.model, then:",
 }
@@ -109,7 +110,8 @@ def _why_paused(run: Run) -> str:
     cure = BLOCKED_CURES.get(code, "What was not attempted stays pending. It goes on with:")
     closing = "Paused for 24 h it ends, and the next run takes the rest."
     why = words.blocked_reason(code) or "nobody said why"
-    return f"It is paused: {why}. {cure} tallybook run resume {run.run_id}. {closing}"
+    by_itself = f"It {words.by_itself(run.goes_on_at)}, if some process works then. " if run.goes_on_at else ""
+    return f"It is paused: {why}. {by_itself}{cure} tallybook run resume {run.run_id}. {closing}"
 
 
 def _under_way(run: Run) -> str:

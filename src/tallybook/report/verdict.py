@@ -37,15 +37,17 @@ def closing_lines(run: Run) -> list[str]:
 
 def _ending(run: Run) -> str:
     if run.status is Status.PAUSED and run.blocked_reason:
-        return _paused(words.blocked_reason(run.blocked_reason))
+        return _paused(words.blocked_reason(run.blocked_reason), words.by_itself(run.goes_on_at))
     said = words.plain(run.status).capitalize()
     took = words.lasted(run.started_at, run.ended_at)
     return f"{said} in {took}" if run.status.terminal and took else said
 
 
-def _paused(reason: str) -> str:
-    """`Paused by Ctrl-C`, `Paused (the budget is used up)`."""
-    return reason[:1].upper() + reason[1:] if reason.startswith("paused ") else f"Paused ({reason})"
+def _paused(reason: str, by_itself: str) -> str:
+    """`Paused by Ctrl-C`, `Paused (the budget is used up; goes on by itself at 2026-11-24 00:00:00 UTC)`."""
+    if reason.startswith("paused "):
+        return reason[:1].upper() + reason[1:]
+    return f"Paused ({'; '.join(filter(None, (reason, by_itself)))})"
 
 
 def _substance(run: Run) -> str:

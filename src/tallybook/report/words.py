@@ -27,6 +27,7 @@ BLOCKED_REASONS: Mapping[str, str] = {
     "budget_exhausted": "the budget is used up",
     "auth": "the provider refused the key",
     "model_config": "the provider does not know the model",
+    "unpriced_model": "the model has no known price, and the budget is in dollars",
 }
 MEANINGS: Mapping[str, str] = {
     "insufficient_profile": "too little in the profile to judge",
@@ -58,9 +59,15 @@ def finish_reason(code: str | None) -> str:
     return FINISH_REASONS.get(code, plain(code)) if code else ""
 
 
-def blocked_reason(code: str | None) -> str:
+def blocked_reason(code: str | None, until: datetime | None = None) -> str:
     """What something waits for. What is no code of ours is somebody's own words."""
-    return BLOCKED_REASONS.get(code, code) if code else ""
+    reason = BLOCKED_REASONS.get(code, code) if code else ""
+    return f"{reason} until {instant(until)}" if until else reason
+
+
+def by_itself(at: datetime | None) -> str:
+    """`goes on by itself at 2026-11-24 00:00:00 UTC`; empty where somebody has to resume it."""
+    return f"goes on by itself at {instant(at)}" if at else ""
 
 
 def meaning(reason: str) -> str:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 
 from tallybook.domain.ports import Answer, Item, Meter
 from tallybook.domain.rubric import Attribute
@@ -35,26 +34,31 @@ class Named:
 
 
 class LazyProvider:
-    """A `Provider` whose library, which takes seconds to import, is imported by the first question."""
+    """A `Provider` whose library, which takes seconds to import, is imported by the first question. Its connections
+    live in the event loop that asks; another loop gets connections of its own.
+    """
 
     def __init__(self, named: Named) -> None:
         self.name = named.provider
         self.model = named.model
         self._named = named
         self._prices = Prices(named.provider, named.model, named.own)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._provider: Provider | None = None
 
     async def ask(self, instructions: str, turns: Sequence[Turn], call_id: str) -> Reply:
-        return await self._provider.ask(instructions, turns, call_id)
+        return await (await self._connected()).ask(instructions, turns, call_id)
 
     def priced(self, estimate: Estimate) -> Estimate:
         return self._prices.estimate(estimate)
 
-    async def load(self) -> None:
-        if "_provider" not in self.__dict__:
-            await asyncio.to_thread(lambda: self._provider)
+    async def _connected(self) -> Provider:
+        loop = asyncio.get_running_loop()
+        if self._provider is None or self._loop is not loop:
+            self._provider, self._loop = await asyncio.to_thread(self._make), loop
+        return self._provider
 
-    @cached_property
-    def _provider(self) -> Provider:
+    def _make(self) -> Provider:
         from tallybook.scorers.pydantic_provider import PydanticProvider
 
         named = self._named
@@ -71,14 +75,14 @@ class ModelScorer:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._provider = LazyProvider(named)
+        self.provider = LazyProvider(named)
         clock = time.monotonic
-        self._attempts = Attempts(self._provider, self.model, Health(clock), patience, clock, random.random)
+        self._attempts = Attempts(self.provider, self.model, Health(clock), patience, clock, random.random)
         self._now = now
 
     @property
     def model(self) -> str:
-        return f"{self._provider.name}:{self._provider.model}"
+        return f"{self.provider.name}:{self.provider.model}"
 
     @property
     def prompt_version(self) -> str | None:
@@ -86,7 +90,6 @@ class ModelScorer:
 
     async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
         """An answer for every item; each attempt at one is a call in the books."""
-        await self._provider.load()
         asking = Asking(self._attempts, attributes, meter, self._now)
         for group in groups(items):
             await asking.about(group)

@@ -8,7 +8,7 @@ an item can end it.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -67,7 +67,7 @@ def question_of(number: int, prompt: Prompt) -> Question:
     """Raises Refused when there are tags, but not what belongs between them."""
     try:
         items = tuple(map(_item, _items(prompt)))
-        attributes = tuple(map(_attribute, (_tagged("rubric", prompt.system) or {"attributes": []})["attributes"]))
+        attributes = tuple(map(_attribute, _attributes(prompt)))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Refused(400, f"the rubric or the items cannot be read: {error!r}") from None
     return Question(number, prompt.provider, prompt.model, items, attributes)
@@ -79,9 +79,20 @@ def drawn(*parts: str) -> float:
     return int.from_bytes(digest[:6]) / 2**48  # 48 bits, which a float holds exactly: never 1.0
 
 
-def _items(prompt: Prompt) -> Any:
+def _items(prompt: Prompt) -> Sequence[Mapping[str, Any]]:
     found = (_tagged("items", text) for text in reversed(prompt.user))
-    return next((items for items in found if items is not None), [])
+    return _list(next((items for items in found if items is not None), []))
+
+
+def _attributes(prompt: Prompt) -> Sequence[Mapping[str, Any]]:
+    found = _tagged("rubric", prompt.system)
+    return [] if found is None else _list(found["attributes"])
+
+
+def _list(found: Any) -> list[Any]:
+    if not isinstance(found, list):
+        raise TypeError("this should be a list")
+    return found
 
 
 def _tagged(tag: str, text: str) -> Any:

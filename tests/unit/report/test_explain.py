@@ -52,9 +52,14 @@ def test_what_is_true_of_many_clients_is_said_once() -> None:
 
 
 def test_a_paused_run_says_what_it_waits_for_and_how_it_goes_on() -> None:
-    said = told(run(client("acme", status=Status.PAUSED), status=Status.PAUSED, blocked_reason="budget_exhausted"))
-    assert "It is paused: the budget is used up. It goes on by itself when the budget's window turns" in said
-    assert "tallybook run resume 261123-080000" in said
+    facts = {"status": Status.PAUSED, "blocked_reason": "budget_exhausted", "paused_at": BEGAN}
+    said = told(run(client("acme", status=Status.PAUSED), **facts))
+    assert "It is paused: the budget is used up. With a larger budget" in said
+    assert "goes on with: tallybook run resume 261123-080000. Paused for 24 h it ends" in said
+    later = BEGAN + timedelta(hours=16)
+    said = told(run(client("acme", status=Status.PAUSED, wake_at=later, blocked_reason="budget_exhausted"), **facts))
+    assert "is used up. It goes on by itself at 2026-11-24 00:00:00 UTC, if some process works then. With a" in said
+    assert "acme: paused: the budget is used up until 2026-11-24 00:00:00 UTC." in said
 
 
 def test_an_unfinished_run_always_says_what_it_waits_for() -> None:

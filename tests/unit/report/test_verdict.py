@@ -1,11 +1,13 @@
 """The last line of a run."""
 
+from datetime import timedelta
+
 import pytest
 
-from tallybook.domain.run import OperationName, Run, Status
+from tallybook.domain.run import OperationName, Run, Status, Stop
 from tallybook.domain.tally import Tally
 from tallybook.report.verdict import closing_lines, last_line, verdict
-from tests.unit.report.runs import client, operation, run
+from tests.unit.report.runs import BEGAN, client, operation, run
 
 SOME = Tally(found=60, scored=57, skipped=1, failed=2)
 
@@ -32,6 +34,18 @@ def of(status: Status, tally: Tally = SOME, **more: object) -> Run:
         (
             of(Status.PAUSED, Tally(found=9), blocked_reason="provider_quota"),
             "Paused (the provider's quota is used up): 9 pending of 9 leads.",
+        ),
+        (
+            of(
+                Status.PAUSED,
+                Tally(found=9),
+                blocked_reason="provider_quota",
+                stop=Stop.PAUSE,
+                paused_at=BEGAN,
+                wake_at=BEGAN + timedelta(hours=1),
+            ),
+            "Paused (the provider's quota is used up; goes on by itself at 2026-11-23 09:00:00 UTC): 9 pending of 9"
+            " leads.",
         ),
         (of(Status.CANCELED, Tally(), finish_reason="canceled"), "Canceled in 1 min 12 s: nothing was begun."),
         (

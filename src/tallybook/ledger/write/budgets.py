@@ -147,7 +147,9 @@ def forget_old(tx: Tx) -> None:
 
 
 def set_budget(tx: Tx, client_id: str, per: Per, ceiling: Ceiling) -> None:
-    """In place of what the settings say for that window; 0 lets nothing be spent. Raises BadInput."""
+    """In place of what the settings say for that window; 0 lets nothing be spent. Who paused for want of a budget goes
+    on by itself. Raises BadInput.
+    """
     _refuse_budget_of_run(per)
     tokens, pico_usd = ceiling.tokens, None if ceiling.cost is None else ceiling.cost.pico_usd
     if not ceiling:
@@ -160,12 +162,24 @@ def set_budget(tx: Tx, client_id: str, per: Per, ceiling: Ceiling) -> None:
         " cost_pico_usd = excluded.cost_pico_usd, at = excluded.at",
         (client_id, per, tokens, pico_usd, tx.stamp),
     )
+    _wake(tx, client_id)
 
 
 def clear_budget(tx: Tx, client_id: str, per: Per) -> bool:
     """From here on the settings hold again. False when the client had none of its own. Raises BadInput."""
     _refuse_budget_of_run(per)
-    return bool(tx.execute("DELETE FROM @budgets WHERE client_id = ? AND per = ?", (client_id, per)))
+    cleared = tx.execute("DELETE FROM @budgets WHERE client_id = ? AND per = ?", (client_id, per))
+    if cleared:
+        _wake(tx, client_id)
+    return bool(cleared)
+
+
+def _wake(tx: Tx, client_id: str) -> None:
+    tx.execute(
+        "UPDATE @client_runs SET wake_at = ? WHERE client_id = ? AND status = 'paused'"
+        " AND blocked_reason IN ('budget_exhausted', 'unpriced_model')",
+        (tx.stamp, client_id),
+    )
 
 
 def _refuse_budget_of_run(per: Per) -> None:
