@@ -22,6 +22,7 @@ from tallybook.stores.sql import SqlClients
 
 if TYPE_CHECKING:
     from tallybook.engine.engine import Engine
+    from tallybook.engine.runner import Limits
     from tallybook.tracking import JobTracking
 
 SPOOL = "tallybook-spool"
@@ -154,13 +155,12 @@ class App:
     def operations(self) -> Mapping[OperationName, Operation]:
         return operations_with(self.scorer)
 
-    def engine(self) -> "Engine":
-        """A launched engine; whoever asks closes it."""
-        from tallybook.engine.engine import Engine
+    @property
+    def limits(self) -> "Limits":
         from tallybook.engine.runner import Limits
 
         engine, scorer = self.settings.engine, self.settings.scorer
-        limits = Limits(
+        return Limits(
             concurrency=engine.concurrency,
             calls_at_once=engine.calls_at_once,
             client_calls_at_once=engine.client_calls_at_once,
@@ -169,8 +169,14 @@ class App:
             chunk_size=engine.chunk_size,
             client_timeout_s=engine.client_timeout_s,
             run_timeout_s=engine.run_timeout_s,
+            budgets=self.budgets,
         )
-        return Engine(self.ledger, self.clients, self.operations, limits)
+
+    def engine(self) -> "Engine":
+        """A launched engine; whoever asks closes it."""
+        from tallybook.engine.engine import Engine
+
+        return Engine(self.ledger, self.clients, self.operations, self.limits)
 
     def tracking(self, *, strict: bool = False) -> "JobTracking":
         """The verbs, on the configured database, which may be away just now."""

@@ -111,7 +111,8 @@ def every_error() -> list[type[errors.TallybookError]]:
     return [
         kind
         for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.TallybookError) and "Provider" not in kind.__name__
+        if isinstance(kind, type) and issubclass(kind, errors.TallybookError)
+        if not issubclass(kind, errors.ProviderError)
     ]
 
 

@@ -234,9 +234,11 @@ def test_a_dry_run_says_what_is_due_and_writes_nothing(home: Path) -> None:
     assert said.returncode == 0
     assert "8 leads due; 2 would be skipped: insufficient_profile; 2 more over the limit" in said.stdout
     assert "the client has no rubric for it" in said.stdout
-    assert said.stdout.splitlines()[-1] == (
-        "Dry run: 6 leads in lead scoring would be asked about. Nothing was started."
-    )
+    assert said.stdout.splitlines()[-2:] == [
+        "Dry run: 6 leads in lead scoring would be asked about. Nothing was started.",
+        "It would take about 2 calls, 1,000 tokens, of unknown price,"
+        " if every answer is good and the model does not think at length.",
+    ]
     assert _rows(office) == before
     assert not (home / "tallybook-engine.db").exists()
 
@@ -249,7 +251,9 @@ def test_a_dry_run_counts_what_is_given_up_and_what_is_not_due(home: Path) -> No
     (operation,) = client["operations"]
     assert operation == {
         "operation": "lead_scoring", "due": 8, "attempted": 0, "skips": {"gave_up": 8}, "beyond_limit": 0,
-        "not_due": 2, "finish_reason": None,
+        "not_due": 2, "finish_reason": None, "estimate": {
+            "calls": 0, "input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "cost_usd": "0", "unpriced_calls": 0,
+        },
     }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from tallybook import migrations
 from tallybook.database import Database
+from tallybook.domain.budget import Budgets, Ceiling, Per
 from tallybook.domain.errors import TallybookError
 from tallybook.domain.fields import read_fields
 from tallybook.domain.outcome import FailReason, Kind, Outcome, SkipReason
 from tallybook.domain.run import OperationName, Run, Status, Stop
-from tallybook.domain.tally import Money, Tally, Usage
+from tallybook.domain.tally import Estimate, Money, Tally, Usage
 from tallybook.ledger import read
 from tallybook.ledger.audit import audit
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.write import calls, claims, dispatch, endings, progress, reported, starts, stops
+from tallybook.ledger.write import budgets, calls, claims, dispatch, endings, progress, reported, starts, stops
 from tests.ledger.scenes import Clock, asked, clients, due
 
 EXAMPLES = int(os.environ.get("TALLYBOOK_TEST_EXAMPLES", "25"))
@@ -35,6 +37,8 @@ DUE = st.lists(st.sampled_from("wxyz"), max_size=4, unique=True).map(lambda few:
 REASONS: dict[Kind, SkipReason | FailReason] = {Kind.SKIPPED: SkipReason.NO_POSTS, Kind.FAILED: FailReason.QUOTA}
 ENDED = st.none() | st.sampled_from([each for each in Status if each.terminal])
 TOKENS = st.none() | st.integers(0, 9)
+HOURS = st.none() | st.integers(0, 30)
+HOLDING = Budgets(day=Ceiling(20, Money(20)), run=Ceiling(30))
 USAGES = st.builds(Usage, TOKENS, TOKENS, TOKENS, st.none() | st.integers(0, 9).map(Money))
 
 
@@ -142,19 +146,38 @@ class Books(RuleBasedStateMachine):
     def settle_call(self, call_id: str, usage: Usage, result: str) -> None:
         self.do(calls.settle_call, call_id, result, usage)
 
+    @rule(target=started_calls, run=runs, client=CLIENTS, operation=OPERATIONS, tokens=st.integers(0, 9))
+    def start_within(self, run: str, client: str, operation: OperationName, tokens: int) -> str:
+        self.call_ids += 1
+        call = calls.Call(f"c{self.call_ids}", OperationKey(run, client, operation), "p", "m")
+        self.do(budgets.start_within, call, Estimate(1, tokens), HOLDING)
+        return call.call_id
+
+    @rule(call_id=started_calls, usage=USAGES, refused=st.booleans())
+    def settle_reserved(self, call_id: str, usage: Usage, refused: bool) -> None:
+        self.do(budgets.settle_reserved, call_id, "ok", usage, refused=refused)
+
     @rule(call_id=consumes(started_calls), run=runs, client=CLIENTS, operation=OPERATIONS, usage=USAGES)
     def record_call(self, call_id: str, run: str, client: str, operation: OperationName, usage: Usage) -> None:
         self.do(calls.record_call, calls.Call(call_id, OperationKey(run, client, operation), "p", "m"), "ok", usage)
 
     # Stops
 
-    @rule(run=runs, stop=st.sampled_from(Stop))
-    def stop_run(self, run: str, stop: Stop) -> None:
-        self.do(stops.stop_run, run, stop, f"told {stop}")
+    @rule(run=runs, stop=st.sampled_from(Stop), hours=HOURS)
+    def stop_run(self, run: str, stop: Stop, hours: int | None) -> None:
+        self.do(stops.stop_run, run, stop, f"told {stop}", wake_at=self.after(hours))
 
-    @rule(run=runs, client=CLIENTS, stop=st.sampled_from(Stop))
-    def stop_client(self, run: str, client: str, stop: Stop) -> None:
-        self.do(stops.stop_client, ClientKey(run, client), stop, f"told {stop}")
+    @rule(run=runs, client=CLIENTS, stop=st.sampled_from(Stop), hours=HOURS)
+    def stop_client(self, run: str, client: str, stop: Stop, hours: int | None) -> None:
+        self.do(stops.stop_client, ClientKey(run, client), stop, f"told {stop}", wake_at=self.after(hours))
+
+    def after(self, hours: int | None) -> datetime | None:
+        return None if hours is None else self.clock.now + timedelta(hours=hours)
+
+    @rule(amount=st.integers(0, 9))
+    def wake(self, amount: int) -> None:
+        self.do(budgets.set_budget, "acme", Per.MONTH, Ceiling(amount))
+        self.do(stops.wake_due)
 
     @rule(run=runs)
     def resume(self, run: str) -> None:
@@ -226,6 +249,13 @@ class Books(RuleBasedStateMachine):
     def a_paused_run_says_what_it_waits_for(self) -> None:
         for run in self.all_runs():
             assert run.status is not Status.PAUSED or run.blocked_reason or not run.planned
+
+    @invariant()
+    def only_what_is_paused_waits_to_be_woken(self) -> None:
+        for run in self.all_runs():
+            assert run.wake_at is None or run.stop is Stop.PAUSE
+            waiting = [each for each in run.clients if run.planned and each.wake_at is not None]
+            assert all(each.status is Status.PAUSED for each in waiting)
 
     @invariant()
     def a_client_is_worked_on_by_one_run_at_a_time(self) -> None:

@@ -9,8 +9,9 @@ from tallybook import migrations
 from tallybook.database import Database
 from tallybook.domain.errors import LedgerUnavailable, SchemaMismatch
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.tables import METADATA
-from tests.ledger.scenes import told, working
+from tallybook.ledger.tables import METADATA, operation_runs
+from tests.ledger.scenes import Clock, closed, told, working
+from tests.ledger.spending import day_of, spent
 
 
 def tables(database: Database) -> set[str]:
@@ -29,6 +30,24 @@ def test_tables_go_up_down_and_up_again_and_work(database: Database) -> None:
     ledger = Ledger(database)
     assert told(ledger, working(ledger, ["a"]).run_id).tally.found == 1
     ledger.close()
+
+
+def test_calls_that_came_late_before_budgets_were_kept_count_on_their_day(books: Ledger, clock: Clock) -> None:
+    key = working(books, ["a"])
+    spent(books, key, "in time", 3)
+    closed(books, key)
+    clock.pass_by(days=1)
+    spent(books, key, "late", 7)
+    quiet = working(books, ["a"])
+    spent(books, quiet, "today", 9)
+    closed(books, quiet)
+    for version in ("0003", "head"):
+        books.do(lambda tx: None)
+        (migrations.downgrade if version == "0003" else migrations.upgrade)(books.database, version)
+    assert day_of(books).spent.tokens == 16
+    with books.database.reading() as connection:
+        late = connection.execute(sa.select(operation_runs.c.run_id).where(operation_runs.c.late_call_at.is_not(None)))
+        assert [run_id for (run_id,) in late] == [key.run_id]
 
 
 def test_the_tables_are_what_the_code_says(database: Database) -> None:

@@ -43,7 +43,7 @@ def test_a_wrong_key_pauses_the_run_and_says_what_to_mend(sqlite_house: House, n
     with at_work(sqlite_house, ModelScorer(wrong, Patience())) as engine:
         run_id = started(sqlite_house, engine=engine)
         until(lambda: read.run(sqlite_house.database, run_id).status is Status.PAUSED, "a pause")
-    assert read.run(sqlite_house.database, run_id).blocked_reason == "provider_auth"
+    assert read.run(sqlite_house.database, run_id).blocked_reason == "auth"
 
 
 def test_a_model_that_does_not_exist_pauses_the_run(sqlite_house: House, named: Named) -> None:
@@ -52,4 +52,4 @@ def test_a_model_that_does_not_exist_pauses_the_run(sqlite_house: House, named: 
     with at_work(sqlite_house, ModelScorer(wrong, Patience())) as engine:
         run_id = started(sqlite_house, engine=engine)
         until(lambda: read.run(sqlite_house.database, run_id).status is Status.PAUSED, "a pause")
-    assert read.run(sqlite_house.database, run_id).blocked_reason == "provider_model_config"
+    assert read.run(sqlite_house.database, run_id).blocked_reason == "model_config"

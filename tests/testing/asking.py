@@ -3,7 +3,8 @@
 import asyncio
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import Any
@@ -33,6 +34,8 @@ ANSWER = OutputObjectDefinition(
     name="answer",
     json_schema={"type": "object", "properties": {"items": {"type": "array"}}, "additionalProperties": False},
 )
+
+ONE = [{"id": "a", "about": "I lead forty nurses"}]
 
 _numbers = itertools.count()
 
@@ -73,7 +76,7 @@ class Asker:
         try:
             answer = self.runner.run(self.models[form].request(messages, more, asked))  # type: ignore[arg-type]  # open
         finally:
-            self.server.wait_until_idle()
+            assert self.server.wait_until_idle(10)
         return answer, self.record(call_id)
 
     def record(self, call_id: str | None = None) -> Record:
@@ -110,8 +113,12 @@ class Heard:
         return json.loads(self.body)
 
 
+def port_of(server: ModelServer) -> int:
+    return int(server.url.rpartition(":")[2])
+
+
 def connection(server: ModelServer) -> HTTPConnection:
-    return HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=20)
+    return HTTPConnection("127.0.0.1", port_of(server), timeout=20)
 
 
 def chat(items: Sequence[Item] = (), *, system: str = INSTRUCTIONS, user: str | None = None) -> Mapping[str, object]:
@@ -132,13 +139,30 @@ def send(
     line = connection(to) if isinstance(to, ModelServer) else to
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     line.request(method, path, body if isinstance(body, bytes) else json.dumps(body), headers)
-    response = line.getresponse()
-    heard = Heard(response.status, response.read().decode(), dict(response.getheaders()))
+    heard = heard_on(line)
     if line is not to:
         line.close()
     return heard
 
 
+def heard_on(line: HTTPConnection) -> Heard:
+    response = line.getresponse()
+    return Heard(response.status, response.read().decode(), dict(response.getheaders()))
+
+
+def raw(body: object) -> bytes:
+    """A chat completion as it goes over the line."""
+    text = json.dumps(body).encode()
+    return b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(text) + text
+
+
 def judged(heard: Heard) -> Any:
     """What the model said in a chat completion."""
     return json.loads(heard.json["choices"][0]["message"]["content"])
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)

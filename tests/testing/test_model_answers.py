@@ -229,8 +229,13 @@ def test_the_newest_message_that_has_items_counts() -> None:
 
 
 def test_tags_in_the_middle_of_a_line_are_talk() -> None:
-    found = read("Between <items> and </items>", system="The <rubric>\nis none, is it? </rubric>")
+    found = read("Between <items>\n[{}]\n</items>", system="Given is the <rubric>\n{}\n</rubric>")
     assert (found.items, found.attributes) == ((), ())
+
+
+def test_of_two_lists_in_a_message_the_last_one_counts() -> None:
+    found = read(f"For example:\n{as_text([{'id': 'example'}])}\nNow:\n{as_text([{'id': 'real'}])}")
+    assert found.item_ids == ("real",)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[1]", '[{"about": "x"}]', "7"])

@@ -2,14 +2,8 @@
 
 import ast
 import json
-import select
-import socket
-import struct
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict
 from http.client import HTTPException
 from pathlib import Path
@@ -23,23 +17,16 @@ from tests.testing.asking import (
     FORMS,
     INSTRUCTIONS,
     KEY,
+    ONE,
     Asker,
     Heard,
     as_text,
     chat,
     connection,
-    judged,
     send,
     text_of,
     two_items,
 )
-
-ONE = [{"id": "a", "about": "I lead forty nurses"}]
-
-
-def port_of(server: ModelServer) -> int:
-    return int(server.url.rpartition(":")[2])
-
 
 # -- with the real clients ---------------------------------------------------------------------------------------------
 
@@ -176,70 +163,6 @@ def test_who_has_an_answer_finds_it_in_the_log(server: ModelServer) -> None:
     line.close()
 
 
-def test_a_client_that_has_hung_up_is_billed_and_not_delivered_to() -> None:
-    with ModelServer(latency_s=30.0) as server:
-        line = connection(server)
-        line.request("POST", "/v1/chat/completions", json.dumps(chat(ONE)))
-        until(lambda: len(server.log) == 1)
-        assert server.log[0].answered_s is None
-        line.close()
-        assert server.wait_until_idle()
-        assert (server.log[0].status, server.log[0].delivered, server.bill.requests) == (200, False, 1)
-
-
-def test_a_client_that_breaks_off_is_noticed_like_one_that_hangs_up() -> None:
-    with ModelServer(latency_s=30.0) as server:
-        line = connection(server)
-        line.request("POST", "/v1/chat/completions", json.dumps(chat(ONE)))
-        until(lambda: len(server.log) == 1)
-        break_off(line.sock)
-        assert server.wait_until_idle()
-        assert (server.log[0].status, server.log[0].delivered, server.bill.requests) == (200, False, 1)
-
-
-def test_a_client_that_breaks_off_in_the_middle_of_the_answer_has_not_got_it(server: ModelServer) -> None:
-    """The answer is too long to fit into what the system holds for a client that does not read."""
-    rubric = {"attributes": [{"id": "A" * 1_000_000, "points": 1}]}
-    system = f"<rubric>\n{json.dumps(rubric)}\n</rubric>"
-    body = json.dumps(chat([{"id": f"i{number}", "about": "x"} for number in range(12)], system=system)).encode()
-    line = socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    line.connect(("127.0.0.1", port_of(server)))
-    line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    assert line.recv(15) == b"HTTP/1.1 200 OK"
-    break_off(line)
-    until(lambda: not server.log[0].delivered)
-    assert (server.log[0].status, server.bill.requests) == (200, 1)
-
-
-def break_off(line: socket.socket) -> None:
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.close()
-
-
-def test_a_connection_that_breaks_ends_with_a_reset(server: ModelServer) -> None:
-    server.then(Fault.RESET)
-    with pytest.raises(ConnectionResetError):
-        send(server, chat(ONE))
-    assert send(server, chat(ONE)).status == 200
-
-
-def test_waiting_for_quiet_says_when_there_is_none() -> None:
-    with ModelServer(latency_s=30.0) as server:
-        line = connection(server)
-        line.request("POST", "/v1/chat/completions", json.dumps(chat(ONE)))
-        until(lambda: len(server.log) == 1)
-        assert not server.wait_until_idle(0.05)
-        line.close()
-
-
-def until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 # -- what nobody has ---------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +184,11 @@ def test_what_is_not_here_is_not_found_in_the_providers_own_words(
     assert (heard.status, value_at(heard, words[:2])) == (404, words[2])
     assert [(record.status, record.item_ids) for record in server.log] == [(404, ())]
     assert server.bill == Bill()
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+def test_a_model_can_only_be_posted_to(method: str, server: ModelServer) -> None:
+    assert [send(server, PROMPT, method=method, path=path).status for path, _, _ in ASKED.values()] == [404] * 4
 
 
 def value_at(heard: Heard, path: Sequence[str]) -> object:
@@ -306,136 +234,8 @@ def test_messages_are_streamed_when_asked_for(server: ModelServer) -> None:
         "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
         "message_stop",
     ]  # fmt: skip
-
-
-def test_a_client_that_leaves_in_the_middle_of_a_word_is_forgotten(server: ModelServer) -> None:
-    with socket.create_connection(("127.0.0.1", port_of(server))) as line:
-        line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: 100\r\n\r\n{")
-    assert send(server, chat(ONE)).status == 200
-    assert len(server.log) == 1
-
-
-def test_a_length_that_is_none_is_no_body(server: ModelServer) -> None:
-    with socket.create_connection(("127.0.0.1", port_of(server))) as line:
-        line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: many\r\n\r\n")
-        assert line.recv(100).startswith(b"HTTP/1.1 400 ")
-
-
-# -- many at once, and quickly -----------------------------------------------------------------------------------------
-
-
-def test_sixty_four_ask_at_once() -> None:
-    with ModelServer(latency_s=0.5) as server, ThreadPoolExecutor(64) as pool:
-        begun = time.monotonic()
-        heard = list(pool.map(lambda number: send(server, chat([{"id": f"i{number}", "about": "x"}])), range(64)))
-        took_s = time.monotonic() - begun
-    assert {each.status for each in heard} == {200}
-    assert server.most_at_once == 64
-    assert took_s < 5
-    assert sorted(record.number for record in server.log) == list(range(1, 65))
-    assert {judged(each)["items"][0]["id"] for each in heard} == {f"i{number}" for number in range(64)}
-
-
-def test_one_after_the_other_is_never_two_at_once(server: ModelServer) -> None:
-    line = connection(server)
-    for _ in range(5):
-        send(line, chat(ONE))
-    assert server.most_at_once == 1
-    line.close()
-
-
-def test_a_connection_serves_many_requests_and_none_waits_for_an_acknowledgement(server: ModelServer) -> None:
-    """Sent in two pieces, or held back for the first to be acknowledged, each answer would take 40 ms."""
-    line = connection(server)
-    line.connect()
-    here = line.sock.getsockname()
-    begun = time.monotonic()
-    for _ in range(50):
-        send(line, chat(ONE))
-    assert time.monotonic() - begun < 1.0
-    assert line.sock.getsockname() == here
-    line.close()
-
-
-def test_every_answer_takes_the_latency(server: ModelServer) -> None:
-    with ModelServer(latency_s=0.1) as slow:
-        begun = time.monotonic()
-        send(slow, chat(ONE))
-        assert time.monotonic() - begun >= 0.1
-        assert (slow.log[0].answered_s or 0) - slow.log[0].arrived_s >= 0.1
-
-
-def test_a_request_sent_ahead_does_not_shorten_the_latency() -> None:
-    body = json.dumps(chat(ONE)).encode()
-    request = b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-    with ModelServer(latency_s=0.1) as slow, socket.create_connection(("127.0.0.1", port_of(slow))) as line:
-        line.sendall(request)
-        until(lambda: len(slow.log) == 1)
-        line.sendall(request)
-        until(lambda: slow.bill.requests == 2)
-        assert all((each.answered_s or 0) - each.arrived_s >= 0.09 and each.delivered for each in slow.log)
-
-
-# -- beginning and end -------------------------------------------------------------------------------------------------
-
-
-def test_nobody_but_this_machine_can_ask(server: ModelServer) -> None:
-    """All of 127.0.0.0/8 is this machine; who listened everywhere would answer there."""
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", port_of(server)), timeout=5)
-
-
-def test_the_end_ends_every_connection_and_does_not_wait_for_answers() -> None:
-    begun = time.monotonic()
-    with ModelServer(latency_s=30.0) as server:
-        idle, waiting = connection(server), connection(server)
-        idle.connect()
-        waiting.request("POST", "/v1/chat/completions", json.dumps(chat(ONE)))
-        until(lambda: len(server.log) == 1)
-    assert server.wait_until_idle()
-    assert select.select([idle.sock], [], [], 5)[0]
-    assert idle.sock.recv(1) == b""
-    with pytest.raises((HTTPException, OSError)):
-        waiting.getresponse()
-    with pytest.raises(OSError, match="refused"):
-        connection(server).connect()
-    assert (server.log[0].delivered, server.bill.requests) == (False, 1)
-    assert time.monotonic() - begun < 10
-    idle.close()
-
-
-def test_a_server_that_never_served_can_be_closed() -> None:
-    ModelServer().close()
-
-
-def test_a_server_can_serve_in_the_thread_that_asks_for_it() -> None:
-    server = ModelServer()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    assert send(server, chat(ONE)).status == 200
-    server.close()
-    thread.join(5)
-    assert not thread.is_alive()
-
-
-def test_a_port_that_is_taken_is_an_error(server: ModelServer) -> None:
-    with pytest.raises(OSError, match="in use"):
-        ModelServer(port=port_of(server))
-
-
-def test_a_rule_that_breaks_ends_its_connection_and_says_so(
-    server: ModelServer, capfd: pytest.CaptureFixture[str]
-) -> None:
-    server.rule(Fault.OK, lambda question: bool(1 // len(question.texts[9:])), times=1)
-    with pytest.raises((HTTPException, OSError)):
-        send(server, chat(ONE))
-    assert server.wait_until_idle()
-    until(lambda: "ZeroDivisionError" in capfd.readouterr().err)
-
-
-def test_each_provider_is_told_its_own_address(server: ModelServer) -> None:
-    assert server.google_url == server.anthropic_url == server.url == f"http://127.0.0.1:{port_of(server)}"
-    assert server.openai_url == f"{server.url}/v1"
+    told = [json.loads(line[6:]) for line in heard.body.splitlines() if line.startswith("data: ")]
+    assert [told[0]["message"]["usage"]["output_tokens"], told[4]["usage"]["output_tokens"]] == [1, 3]
 
 
 def test_it_stands_on_the_standard_library_alone() -> None:

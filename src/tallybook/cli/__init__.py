@@ -34,9 +34,10 @@ COMPLETE = "_TALLYBOOK_COMPLETE"
 NOUNS: Mapping[str, Noun] = {
     "init": Noun("Write tallybook.toml and create the database"),
     "demo": Noun("Try everything on sample data: no account, no network, no key"),
-    "client": Noun("Clients, for whom you work", "import, list, show, pause"),
+    "client": Noun("Clients, for whom you work", "import, list, show, pause, budget"),
     "lead": Noun("Their leads", "import, list, why, exclude"),
     "rubric": Noun("What leads and posts are judged by", "import, show"),
+    "scorer": Noun("How far a scorer's word can be trusted", "stability"),
     "run": Noun("Runs", "start, list, show, watch, pause, cancel, resume, diff, explain"),
     "report": Noun("The report of a run"),
     "usage": Noun("Tokens and money"),

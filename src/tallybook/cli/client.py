@@ -64,9 +64,12 @@ def list_(ctx: typer.Context, limit: Limit = 50, cursor: Cursor = None, as_json:
 @app.command()
 def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> None:
     """Show one client, and what stands in its way."""
+    from tallybook.cli import client_budget
+
     with opened(ctx) as app:
         found = app.clients.get(client)
         judged = _judged(app, client)
+        budgets = client_budget.in_a_line(client_budget.standing(app, client))
     if as_json:
         output.emit({**in_json(found), **judged})
         return
@@ -81,6 +84,7 @@ def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> N
             "comes from": found.source.value,
             "judges leads by": words.count(judged["lead_attributes"], "attribute"),
             "judges posts by": words.count(judged["post_attributes"], "attribute"),
+            "budget": budgets,
         }
     )
     if not judged["lead_attributes"]:
@@ -109,6 +113,33 @@ def pause(
     output.say(f"{found.client_id} is {_status(found)}")
     if off and not found.active:
         output.note("Its own file says paused: change that there and import it again.")
+
+
+@app.command()
+def budget(
+    ctx: typer.Context,
+    client: ClientArgument,
+    *,
+    per: Annotated[str, typer.Option("--per", metavar="WINDOW", help="Of a day or of a month; both of UTC")] = "day",
+    tokens: Annotated[
+        int | None,
+        typer.Option(min=0, max=10**15, metavar="N", help="Most tokens, input and output", show_default=False),
+    ] = None,
+    usd: Annotated[
+        str | None, typer.Option(metavar="X", help="Most US dollars, such as 2.50", show_default=False)
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Take the client's own away: that of the settings holds")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what a client may use, and what is used of it; or give it a budget of its own.
+
+    Its own budget of a window stands in place of the one that [budget] has for all clients. 0 lets nothing be spent. A
+    client that paused for want of a budget goes on by itself.
+    """
+    from tallybook.cli import client_budget
+
+    with opened(ctx) as app:
+        client_budget.change_and_show(app, client, client_budget.Asked(per, tokens, usd, off), as_json=as_json)
 
 
 def in_json(client: "Client") -> Mapping[str, Any]:

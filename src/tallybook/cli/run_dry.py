@@ -30,7 +30,7 @@ def dry_run(app: "App", asked: Asked, *, as_json: bool) -> None:
         output.say(each.client.client_id)
         for operation in each.operations:
             output.say(f"  {operation.operation.replace('_', ' '):<15} {_told(operation)}")
-    for line in _sum_of(found):
+    for line in _sum_of(found, app.scorer.model):
         output.say(line)
 
 
@@ -54,7 +54,7 @@ def _taken(estimate: Estimate) -> str:
     return f"about {count(estimate.calls, 'call')}, {estimate.total_tokens:,} tokens, {price}"
 
 
-def _sum_of(found: "Sequence[ClientPreview]") -> list[str]:
+def _sum_of(found: "Sequence[ClientPreview]", model: str) -> list[str]:
     sums: dict[str, int] = {}
     for operation in (operation for each in found for operation in each.operations):
         if operation.attempted:
@@ -66,8 +66,8 @@ def _sum_of(found: "Sequence[ClientPreview]") -> list[str]:
     lines = [f"Dry run: {told} would be asked about. Nothing was started."]
     if total.calls:
         lines.append(f"It would take {_taken(total)}, if every answer is good and the model does not think at length.")
-    if total.unpriced:
-        lines.append("The model has no known price: give it one under [prices] in tallybook.toml.")
+    if total.unpriced and ":" in model:
+        lines.append(f"{model} has no known price: give it one under [prices] in tallybook.toml.")
     return lines
 
 

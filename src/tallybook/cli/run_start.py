@@ -13,16 +13,21 @@ from tallybook.cli.exits import ExitCode
 from tallybook.cli.run_work import Interrupts, code_after, handed_back, work
 from tallybook.domain.client import Client
 from tallybook.domain.errors import BadInput, NotFound, UnknownWord
-from tallybook.domain.run import JobType, OperationName, Run, Trigger
+from tallybook.domain.lead import Lead
+from tallybook.domain.ports import Item
+from tallybook.domain.run import JobType, OperationName, Run, Status, Trigger
 from tallybook.engine import trigger
-from tallybook.ledger import read
+from tallybook.ledger import budgets, read
 from tallybook.ledger.write.starts import Caller, Request, Start, Started
 from tallybook.report.facts import run_facts
 from tallybook.report.verdict import closing_lines
-from tallybook.report.words import instant
+from tallybook.report.words import BLOCKED_REASONS, instant, listed
 
 if TYPE_CHECKING:
     from tallybook.app import App
+
+
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ def start(app: "App", asked: Asked, *, detach: bool, as_json: bool) -> None:
     """Start, or join what the key started before; wait for the end unless *detach*. Raises typer.Exit."""
     request = request_of(app, asked)
     if not detach:
-        _ = app.scorer  # one that cannot be asked is refused before there is a run
+        refuse_unpriced(app, request)
     if asked.key is None:
         refuse_if_nobody(app, request)
     with Interrupts() as interrupts:
@@ -56,7 +61,7 @@ def start(app: "App", asked: Asked, *, detach: bool, as_json: bool) -> None:
             _show_detached(run, as_json=as_json)
             return
         run = work(app, started.run_id, interrupts)
-        show_worked(run, as_json=as_json)
+        show_worked(app, run, as_json=as_json)
         raise typer.Exit(code_after(run, interrupts))
 
 
@@ -116,6 +121,20 @@ def refuse_if_nobody(app: "App", request: Request) -> None:
     raise NotFound(f"there are no active clients{where}; see `tallybook client list` and `tallybook client import`")
 
 
+def refuse_unpriced(app: "App", request: Request) -> None:
+    """A model without a price cannot be held against a budget of dollars alone. Raises BadInput; BadSetting for a model
+    that cannot be asked at all.
+    """
+    if not app.scorer.estimate((), [Item("any", Lead("any"))]).unpriced:
+        return
+    ids = [client.client_id for client in app.clients.of_stream(request.stream, request.clients)]
+    if bound := budgets.bound_by_money_alone(app.database, ids, app.budgets):
+        raise BadInput(
+            f"{app.scorer.model} has no known price, and {listed(bound[:MOST_NAMED])} may spend dollars only: give the"
+            " model a price under [prices], or set a budget in tokens"
+        )
+
+
 def _why_left_out(client: Client, stream: int | None) -> str:
     if not client.active:
         return f"client {client.client_id} is paused"
@@ -168,12 +187,19 @@ def _show_detached(run: Run, *, as_json: bool) -> None:
     output.note(f"Watch it: tallybook run watch {run.run_id}")
 
 
-def show_worked(run: Run, *, as_json: bool) -> None:
+def show_worked(app: "App", run: Run, *, as_json: bool) -> None:
     """The end of a command that worked a run; the verdict is the last line."""
-    said = handed_back(run)
-    if said:
+    for said in filter(None, (handed_back(run), _stopped_by(app, run))):
         output.note(said)
     _show(run, as_json=as_json)
+
+
+def _stopped_by(app: "App", run: Run) -> str | None:
+    """What the provider said, or the budget, that a paused run stopped for; and what to mend."""
+    if run.status is not Status.PAUSED or run.blocked_reason not in BLOCKED_REASONS:
+        return None
+    event = read.newest_event(app.database, run.run_id, "provider_stop")
+    return event.text if event else None
 
 
 def _show(run: Run, *, as_json: bool) -> None:

@@ -186,7 +186,7 @@ def resume(app: "App", text: str, *, detach: bool, as_json: bool) -> None:
         return
     with Interrupts() as interrupts:
         run = work(app, run_id, interrupts, resume=True)
-        show_worked(run, as_json=as_json)
+        show_worked(app, run, as_json=as_json)
         raise typer.Exit(code_after(run, interrupts))
 
 

@@ -9,7 +9,6 @@ from typing import Self
 from tallybook.domain.errors import UnknownWord
 from tallybook.domain.tally import Tally
 
-
 LONGEST_PAUSE = timedelta(hours=24)
 """After that a paused run ends, and the next run takes up its rest."""
 

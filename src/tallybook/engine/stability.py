@@ -4,7 +4,7 @@ Nobody's score changes: there is no worklist and no outcome. Paid calls are book
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -122,10 +122,12 @@ class _Asking:
             try:
                 answers = await self.scorer.judge(self.study.attributes, chunk, self.meter_of(chunk, place))
             except ProviderStop as stop:
-                self.stop = self.stop or stop
-                return
-        self.stop = self.stop or next((each for each in answers.values() if isinstance(each, ProviderStop)), None)
+                answers = {item.key: stop for item in chunk}
+            self._stop_if_told(answers.values())
         self.heard[number] |= {item.key: answers.get(item.key, _MISSING) for item in chunk}
+
+    def _stop_if_told(self, answers: Iterable[Answer]) -> None:
+        self.stop = self.stop or next((answer for answer in answers if isinstance(answer, ProviderStop)), None)
 
 
 async def _ask(scorer: Scorer, study: Study, limits: Limits, meter_of: MeterOf) -> Sequence[Heard]:

@@ -1,5 +1,6 @@
 """Budgets as people look at them: which hold for a client, and how much of each is used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -40,6 +41,18 @@ def of_client(database: Database, client_id: str, budgets: Budgets, now: datetim
     with database.reading() as connection:
         ask = partial(rows_of, connection)
         return [_standing(ask, client_id, each, now) for each in spending.held_for_client(ask, client_id, budgets)]
+
+
+def bound_by_money_alone(database: Database, client_ids: Sequence[str], budgets: Budgets) -> list[str]:
+    """The clients whose budgets no model without a price can be held against: there is none in tokens."""
+    with database.reading() as connection:
+        ask = partial(rows_of, connection)
+        return [each for each in client_ids if _money_alone(spending.held_for_client(ask, each, budgets), budgets.run)]
+
+
+def _money_alone(of_client: Sequence[Held], of_run: Ceiling) -> bool:
+    ceilings = [each for each in (of_run, *(held.ceiling for held in of_client)) if each]
+    return bool(ceilings) and all(each.tokens is None for each in ceilings)
 
 
 def _standing(ask: spending.Ask, client_id: str, held: Held, now: datetime) -> Standing:

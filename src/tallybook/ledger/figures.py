@@ -107,13 +107,14 @@ def _tries_of_failed(run_id: str) -> sa.Select[Any]:
 
 
 def previous_run(database: Database, run: Run) -> str | None:
-    """The newest ended run of the same stream and job type that was made before *run*."""
+    """The newest ended run of the same stream and job type, driven by whoever drives this one, that was made before."""
     mine = sa.select(runs.c.created_at).where(runs.c.run_id == run.run_id).scalar_subquery()
     same_stream = runs.c.stream == run.stream if run.stream is not None else runs.c.stream.is_(None)
     earlier = sa.or_(runs.c.created_at < mine, sa.and_(runs.c.created_at == mine, runs.c.run_id < run.run_id))
     statement = (
         sa.select(runs.c.run_id)
         .where(same_stream, runs.c.job_type == run.job_type.value, runs.c.status.in_(_ENDED), earlier)
+        .where(runs.c.planned == int(run.planned))
         .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
         .limit(1)
     )

@@ -259,10 +259,19 @@ def events_of(database: Database, run_id: str, *, after: int = 0, limit: int = 1
         sa.select(events).where(events.c.run_id == run_id, events.c.id > after).order_by(events.c.id).limit(limit)
     )
     with database.reading() as connection:
-        return [
-            Event(row["id"], row["run_id"], row["client_id"], read_stamp(row["at"]), row["kind"], row["text"])
-            for row in connection.execute(statement).mappings()
-        ]
+        return [_event(row) for row in connection.execute(statement).mappings()]
+
+
+def newest_event(database: Database, run_id: str, kind: str) -> Event | None:
+    """The last time that something of this kind happened in a run."""
+    of_kind = sa.select(events).where(events.c.run_id == run_id, events.c.kind == kind)
+    with database.reading() as connection:
+        row = connection.execute(of_kind.order_by(events.c.id.desc()).limit(1)).mappings().first()
+        return _event(row) if row else None
+
+
+def _event(row: sa.RowMapping) -> Event:
+    return Event(row["id"], row["run_id"], row["client_id"], read_stamp(row["at"]), row["kind"], row["text"])
 
 
 def why(database: Database, client_id: str, lead_id: LeadId) -> list[Told]:

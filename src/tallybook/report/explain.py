@@ -16,8 +16,8 @@ from tallybook.report.verdict import verdict
 MOST_NAMED = 3
 
 CURES: Mapping[str, str] = {
-    "auth": "Check scorer.api_key; `tallybook doctor` tries it.",
-    "model_config": "Check scorer.model; `tallybook doctor` tries it.",
+    "auth": "Mend scorer.api_key (TALLYBOOK_SCORER__API_KEY).",
+    "model_config": "Mend scorer.model or scorer.base_url; the run's events have the provider's own words.",
     "quota": "Set scorer.requests_per_minute to what the provider allows.",
     "output_truncated": "If it stays so, set engine.chunk_size lower.",
     "ai_response_format": "If it stays so, try another scorer.model.",
@@ -32,7 +32,8 @@ BLOCKED_CURES: Mapping[str, str] = {
     "budget_exhausted": "With a larger budget (`tallybook client budget`, or [budget]) it goes on with:",
     "unpriced_model": "Give the model a price under [prices], or set a budget in tokens, then:",
     "auth": "Mend scorer.api_key, then:",
-    "model_config": "Mend scorer.model, then:",
+    "model_config": "Mend scorer.model or scorer.base_url, then:",
+    "provider_unavailable": "When the provider answers again, it goes on with:",
 }
 
 

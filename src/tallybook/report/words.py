@@ -25,8 +25,9 @@ FINISH_REASONS: Mapping[str, str] = {
 BLOCKED_REASONS: Mapping[str, str] = {
     "provider_quota": "the provider's quota is used up",
     "budget_exhausted": "the budget is used up",
+    "provider_unavailable": "the provider does not answer",
     "auth": "the provider refused the key",
-    "model_config": "the provider does not know the model",
+    "model_config": "the provider refused the model or the request",
     "unpriced_model": "the model has no known price, and the budget is in dollars",
 }
 MEANINGS: Mapping[str, str] = {
@@ -39,7 +40,7 @@ MEANINGS: Mapping[str, str] = {
     "quota": "the provider said: too many requests",
     "timeout": "no answer in time",
     "auth": "the provider refused the key",
-    "model_config": "the provider does not know the model",
+    "model_config": "the provider refused the model or the request",
     "unavailable": "the provider did not answer",
     "ai_response_format": "the answer had the wrong shape",
     "output_truncated": "the answer was cut off",

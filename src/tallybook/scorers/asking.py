@@ -147,7 +147,7 @@ class Asking:
             case Remedy.MEND_KEY | Remedy.MEND_SETTINGS:
                 if self._attempts.health.first_to_mend():
                     self._fail(ask, trouble.reason, str(trouble))
-                raise self._stopped(trouble, f"provider_{trouble.reason}", None)
+                raise self._stopped(trouble, trouble.reason.value, None)
         if self._attempts.health.give_up():
             wait = max(BROKEN_FOR, timedelta(seconds=trouble.wait_s or 0))
             raise self._stopped(trouble, "provider_unavailable", self._now() + wait)
@@ -172,8 +172,8 @@ class Asking:
 
 
 _CURES = {
-    Remedy.MEND_KEY: "Mend scorer.api_key (TALLYBOOK_SCORER__API_KEY), then `tallybook run resume`",
-    Remedy.MEND_SETTINGS: "Mend scorer.model or scorer.base_url, then `tallybook run resume`",
+    Remedy.MEND_KEY: "Mend scorer.api_key (TALLYBOOK_SCORER__API_KEY)",
+    Remedy.MEND_SETTINGS: "Mend scorer.model or scorer.base_url",
 }
 _KEEP_TO_RANGE = "In an earlier answer there were {said}. Keep to the range of each attribute."
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,20 +44,27 @@ class LazyProvider:
         self.model = named.model
         self._named = named
         self._prices = Prices(named.provider, named.model, named.own)
+        self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._provider: Provider | None = None
 
     async def ask(self, instructions: str, turns: Sequence[Turn], call_id: str) -> Reply:
-        return await (await self._connected()).ask(instructions, turns, call_id)
+        return await self._connected(asyncio.get_running_loop()).ask(instructions, turns, call_id)
 
     def priced(self, estimate: Estimate) -> Estimate:
         return self._prices.estimate(estimate)
 
-    async def _connected(self) -> Provider:
+    async def load(self) -> None:
+        """Import what `ask` needs, outside of any call's time."""
         loop = asyncio.get_running_loop()
-        if self._provider is None or self._loop is not loop:
-            self._provider, self._loop = await asyncio.to_thread(self._make), loop
-        return self._provider
+        if self._loop is not loop:
+            await asyncio.to_thread(self._connected, loop)
+
+    def _connected(self, loop: asyncio.AbstractEventLoop) -> Provider:
+        with self._lock:
+            if self._provider is None or self._loop is not loop:
+                self._provider, self._loop = self._make(), loop
+            return self._provider
 
     def _make(self) -> Provider:
         from tallybook.scorers.pydantic_provider import PydanticProvider
@@ -90,6 +98,7 @@ class ModelScorer:
 
     async def judge(self, attributes: Sequence[Attribute], items: Sequence[Item], meter: Meter) -> Mapping[str, Answer]:
         """An answer for every item; each attempt at one is a call in the books."""
+        await self.provider.load()
         asking = Asking(self._attempts, attributes, meter, self._now)
         for group in groups(items):
             await asking.about(group)

@@ -1,10 +1,13 @@
 """A run explained: what happened, what it means, what to do."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from tallybook.domain.figures import Failures
 from tallybook.domain.run import OperationName, Origin, Run, Status, Stop
 from tallybook.domain.tally import Tally
 from tallybook.report.explain import explain, explain_text
-from tests.unit.report.runs import client, operation, run
+from tests.unit.report.runs import BEGAN, client, operation, run
 
 LEADS = OperationName.LEAD_SCORING
 
@@ -52,14 +55,14 @@ def test_what_is_true_of_many_clients_is_said_once() -> None:
 
 
 def test_a_paused_run_says_what_it_waits_for_and_how_it_goes_on() -> None:
-    facts = {"status": Status.PAUSED, "blocked_reason": "budget_exhausted", "paused_at": BEGAN}
-    said = told(run(client("acme", status=Status.PAUSED), **facts))
+    waiting = client("acme", status=Status.PAUSED)
+    said = told(run(waiting, status=Status.PAUSED, blocked_reason="budget_exhausted", paused_at=BEGAN))
     assert "It is paused: the budget is used up. With a larger budget" in said
     assert "goes on with: tallybook run resume 261123-080000. Paused for 24 h it ends" in said
-    later = BEGAN + timedelta(hours=16)
-    said = told(run(client("acme", status=Status.PAUSED, wake_at=later, blocked_reason="budget_exhausted"), **facts))
+    waiting = replace(waiting, wake_at=BEGAN + timedelta(hours=16), blocked_reason="budget_exhausted")
+    said = told(run(waiting, status=Status.PAUSED, blocked_reason="budget_exhausted", paused_at=BEGAN))
     assert "is used up. It goes on by itself at 2026-11-24 00:00:00 UTC, if some process works then. With a" in said
-    assert "acme: paused: the budget is used up until 2026-11-24 00:00:00 UTC." in said
+    assert "paused: the budget is used up until 2026-11-24 00:00:00 UTC." in said
 
 
 def test_an_unfinished_run_always_says_what_it_waits_for() -> None:

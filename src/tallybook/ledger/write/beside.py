@@ -17,7 +17,7 @@ from tallybook.ledger.write.starts import RunIdStyle, reserve_run_id
 def open_run(
     tx: Tx, client: Client, operation: OperationName, note: str, *, by: str, style: RunIdStyle
 ) -> OperationKey:
-    """A new run of one client, under way, with an operation run that calls can be booked for. Raises RunIdsExhausted."""
+    """A new run of one client, with an operation run for which calls can be booked. Raises RunIdsExhausted."""
     job = claims.Job(JobType.of((operation,)), client.stream, Trigger.MANUAL, by=by)
     run_id = claims.create_run(tx, reserve_run_id(tx, style), job)
     key = OperationKey(run_id, client.client_id, operation)
