@@ -9,6 +9,7 @@ import pytest
 from benchmarks.house import House
 from tallybook.domain.run import Run, Status, Stop
 from tallybook.engine import trigger
+from tallybook.engine.runner import Limits
 from tallybook.ledger import read
 from tallybook.testing.model_server import Fault, ModelServer
 from tests.stories.acting import at_work, done, ended, kinds, started, texts, until
@@ -142,6 +143,19 @@ def test_a_key_or_model_that_is_refused_stops_the_asking_and_says_what_to_mend(
     assert set(by_number(sqlite_house, run).values()) == {f"failed({reason})"}
     assert len(server.log) <= 16
     assert cure in texts(sqlite_house, run_id, "provider_stop")[0]
+
+
+def test_a_refused_key_stops_after_the_first_question_where_they_are_asked_one_by_one(
+    sqlite_house: House, server: ModelServer
+) -> None:
+    furnished_with(sqlite_house, leads(30))
+    server.rule(Fault.BAD_KEY, lambda question: True)
+    with at_work(sqlite_house, scorer_of(server), limits=Limits(calls_at_once=1)) as engine:
+        run_id = started(sqlite_house, engine=engine)
+        until(lambda: read.run(sqlite_house.database, run_id).status is Status.PAUSED, "a pause")
+    assert sizes(server) == [5]
+    run = read.run(sqlite_house.database, run_id)
+    assert (run.tally.failed, run.tally.pending) == (5, 25)
 
 
 def test_the_quota_of_the_day_pauses_the_run_and_the_rest_stays_pending(

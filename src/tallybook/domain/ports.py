@@ -105,10 +105,11 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No word on an item, and why."""
+    """No word on an item, and why. *stop*: and asking about any other is pointless."""
 
     reason: FailReason
     detail: str = ""
+    stop: ProviderStop | None = None
 
 
 Answer = Judgement | Failure | ProviderStop

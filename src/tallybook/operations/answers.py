@@ -20,8 +20,9 @@ async def ask(scorer: Scorer, attributes: Sequence[Attribute], items: Sequence[I
 
 
 def stop_in(answers: Iterable[Answer]) -> ProviderStop | None:
-    """Why asking ended early, if it did."""
-    return next((answer for answer in answers if isinstance(answer, ProviderStop)), None)
+    """Why asking is to end early, if it is."""
+    stops = (answer.stop if isinstance(answer, Failure) else answer for answer in answers)
+    return next((stop for stop in stops if isinstance(stop, ProviderStop)), None)
 
 
 def unasked(lead: Lead, reason: SkipReason, detail: str, job: Job) -> Outcome:

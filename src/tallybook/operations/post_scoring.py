@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tallybook.domain.client import Client
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import Kind, Outcome, SkipReason
 from tallybook.domain.ports import Answer, Failure, Item, Job, Judgement, Scorer, Worked
@@ -50,7 +51,7 @@ class PostScoring:
         if not readable:
             return unasked(lead, SkipReason.NO_CONTENT, "all its posts are blank", job)
         told = [answers[_key(lead, post)] for post in readable]
-        if stop_in(told) is not None:
+        if any(isinstance(answer, ProviderStop) for answer in told):
             return None
         failures = [answer for answer in told if isinstance(answer, Failure)]
         if failures:

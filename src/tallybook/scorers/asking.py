@@ -126,9 +126,9 @@ class Asking:
     def _smaller(self, ask: Ask, reason: FailReason, why: str) -> Sequence[Ask]:
         return ask.halves() if len(ask.items) > 1 else self._fail(ask, reason, why)
 
-    def _fail(self, ask: Ask, reason: FailReason, why: str) -> Sequence[Ask]:
+    def _fail(self, ask: Ask, reason: FailReason, why: str, stop: ProviderStop | None = None) -> Sequence[Ask]:
         for item in ask.items:
-            self.answers.setdefault(item.key, Failure(reason, why))
+            self.answers.setdefault(item.key, Failure(reason, why, stop))
         return ()
 
     def _note(self, heard: Heard) -> None:
@@ -145,9 +145,10 @@ class Asking:
             case Remedy.WAIT_FOR_QUOTA:
                 raise self._stopped(trouble, "provider_quota", self._quota_turns(trouble.wait_s))
             case Remedy.MEND_KEY | Remedy.MEND_SETTINGS:
+                stop = self._stopped(trouble, trouble.reason.value, None)
                 if self._attempts.health.first_to_mend():
-                    self._fail(ask, trouble.reason, str(trouble))
-                raise self._stopped(trouble, trouble.reason.value, None)
+                    self._fail(ask, trouble.reason, str(trouble), stop)
+                raise stop
         if self._attempts.health.give_up():
             wait = max(BROKEN_FOR, timedelta(seconds=trouble.wait_s or 0))
             raise self._stopped(trouble, "provider_unavailable", self._now() + wait)
