@@ -1,7 +1,10 @@
 """Paid models from the command line, asked at the look-alike provider."""
 
+import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,12 +29,16 @@ def model(server: ModelServer, name: str = "google:gemini-2.5-flash", **more: st
     }
 
 
+def facts(said: "subprocess.CompletedProcess[str]") -> Any:
+    return json.loads(said.stdout)
+
+
 def test_a_run_by_a_model_costs_about_what_the_dry_run_said(home: Path, server: ModelServer) -> None:
     office = Office(home).furnish(clients=2, leads=20)
-    told = office.json("run", "start", "--dry-run", **model(server))["estimate"]
+    told = facts(office("run", "start", "--dry-run", "--json", **model(server)))["estimate"]
     assert (told["calls"], told["unpriced_calls"]) == (8, 0)
     assert server.log == ()
-    run = office.json("run", "start", **model(server))
+    run = facts(office("run", "start", "--json", **model(server)))
     assert run["totals"]["scored"] == 40
     assert run["totals"]["total_tokens"] == server.bill.input_tokens + server.bill.output_tokens
     assert 0.7 < run["totals"]["total_tokens"] / told["total_tokens"] < 1.1
@@ -59,14 +66,14 @@ def test_a_refused_key_says_what_to_mend_and_the_run_goes_on_with_another(home: 
     assert run_id is not None
     explained = office("run", "explain", run_id).stdout
     assert "scorer.api_key" in explained
-    mended = office.json("run", "resume", run_id, code=3, **model(server))
+    mended = facts(office("run", "resume", run_id, "--json", **model(server)))
     assert (mended["totals"]["scored"], mended["totals"]["failed"], mended["totals"]["pending"]) == (15, 5, 0)
 
 
 def test_an_own_price_is_what_counts(home: Path, server: ModelServer) -> None:
     (home / "tallybook.toml").write_text('[prices]\n"google:of-tomorrow" = { input = 1, output = 1 }\n')
     office = Office(home).furnish(clients=1, leads=5)
-    run = office.json("run", "start", **model(server, "google:of-tomorrow"))
+    run = facts(office("run", "start", "--json", **model(server, "google:of-tomorrow")))
     assert float(run["totals"]["cost_usd"]) == pytest.approx(run["totals"]["total_tokens"] / 1e6)
     assert run["totals"]["unpriced_calls"] == 0
 

@@ -94,7 +94,7 @@ def test_waiting_for_a_turn_takes_up_no_place(house: House) -> None:
 
 
 def test_a_call_that_fits_only_when_those_in_flight_are_settled_waits_for_them(house: House) -> None:
-    """What is set aside is an estimate: a budget is not exhausted before the calls in flight have said what they took."""
+    """What is set aside is an estimate: nothing is exhausted before the calls in flight have said what they took."""
     key = _operation(house)
     budgets = Budgets(run=Ceiling(tokens=150))
     estimate = Estimate(1, 80, 20)

@@ -35,7 +35,7 @@ def start(
         str | None, typer.Option(metavar="K", help="The same key is the same run, for 90 days", show_default=False)
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="If its clients are being worked on: wait, not refuse")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due and what it may cost, start nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is due and may cost; start nothing")] = False,
     detach: Detach = False,
     as_json: Json = False,
 ) -> None:
