@@ -1,4 +1,4 @@
-"""How near a run against a paid model comes to the ideal: the answers' own time, shared by as many calls as are allowed.
+"""How near a run against a paid model comes to the ideal: the time of its answers, shared by the calls at once.
 
 The look-alike provider answers from a process of its own, through the real client library. The floor is the same
 library asked by bare asyncio, with nothing booked, in the same minute.

@@ -211,6 +211,16 @@ def test_what_another_program_drives_is_not_woken(books: Ledger, clock: Clock) -
     assert told(books, run_id).clients[0].status is Status.PAUSED
 
 
+def test_whoever_finds_that_another_was_faster_wakes_nobody(books: Ledger, clock: Clock) -> None:
+    """The clients were due when it looked, and are at work when it has the run's lock."""
+    run_id = planned(books, "a", "b")
+    paused(books, begun(books, run_id, "a"))
+    assert woken_at(books, clock, MIDNIGHT) == [run_id]
+    before = told(books, run_id)
+    assert not books.do(stops._wake, run_id)
+    assert told(books, run_id) == before
+
+
 def test_of_many_who_wake_at_once_one_does(database: Database, database_url: str, clock: Clock) -> None:
     ledgers = [Ledger(Database(database_url), clock) for _ in range(4)]
     run_ids = [planned(ledgers[0], f"client {n}") for n in range(6)]

@@ -97,7 +97,7 @@ class Attempts:
         """One request, one row."""
         estimate = self.estimate(question, len(attributes), turns)
         call_id = await meter.start(provider=self.provider.name, model=self.model, attempt=number, estimate=estimate)
-        result, usage, refused = "canceled", Usage(), False
+        result, usage, refused = FailReason.UNKNOWN.value, Usage(), False
         try:
             async with asyncio.timeout(self.patience.request_timeout_s):
                 reply = await self.provider.ask(question.instructions, turns, call_id)
@@ -107,6 +107,9 @@ class Attempts:
             result = FailReason.TIMEOUT.value
             limit_s = self.patience.request_timeout_s
             raise Trouble(f"{self.provider.name} did not answer within {limit_s:g} s", FailReason.TIMEOUT) from None
+        except asyncio.CancelledError:
+            result = "canceled"
+            raise
         except Trouble as trouble:
             result, refused = trouble.reason.value, trouble.refused
             raise

@@ -75,6 +75,9 @@ class PydanticProvider:
         except UserError as error:
             text = f"{self.name}:{self.model} cannot be asked{self._said(error.message)}"
             trouble = Trouble(text, FailReason.MODEL_CONFIG, Remedy.MEND_SETTINGS, refused=True)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            text = f"{self.name} answered what its library cannot read ({type(error).__name__})"
+            trouble = Trouble(text, FailReason.UNAVAILABLE)
         else:
             return self._reply(response)
         if isinstance(trouble, Reply):

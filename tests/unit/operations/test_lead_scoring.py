@@ -143,6 +143,21 @@ def test_when_asking_is_pointless_the_word_is_passed_on() -> None:
         work(ToldScorer(stop), ADA)
 
 
+def test_what_was_answered_before_asking_ended_is_kept_and_the_rest_stays_pending() -> None:
+    stop = ProviderStop("no more today", reason="quota", blocked_reason="provider_quota")
+    other = replace(ADA, lead_id="other")
+    scorer = ToldScorer(lambda item: stop if item.lead is other else says(20))
+    worked = asyncio.run(LeadScoring(scorer).work([ADA, other], job([ADA, other], RUBRIC)))
+    assert ([each.lead_id for each in worked.outcomes], worked.stop) == ([ADA.lead_id], stop)
+
+
+def test_a_failure_that_ends_the_asking_is_an_outcome_and_a_stop() -> None:
+    stop = ProviderStop("mend the key", reason="auth", blocked_reason="auth")
+    scorer = told(Failure(FailReason.AUTH, "refused", stop))
+    worked = asyncio.run(LeadScoring(scorer).work([ADA], job([ADA], RUBRIC)))
+    assert ([each.reason for each in worked.outcomes], worked.stop) == ([FailReason.AUTH], stop)
+
+
 def test_it_applies_to_every_client_that_has_a_rubric_for_leads() -> None:
     operation: Operation = LeadScoring(told(says(20)))
     client = Client("acme-law", "Acme Law", service_level=0)

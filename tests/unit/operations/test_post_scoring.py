@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallybook.domain.client import Client
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import FailReason, Kind, Outcome, SkipReason, Versions
 from tallybook.domain.ports import Answer, Failure, Item, Operation, Scorer
@@ -43,6 +44,15 @@ def by_text(item: Item) -> Answer:
 
 def scorer() -> ToldScorer:
     return ToldScorer(by_text)
+
+
+def test_a_lead_one_of_whose_posts_was_not_asked_about_stays_pending() -> None:
+    """The best of some posts would be taken for the best of all."""
+    stop = ProviderStop("no more today", reason="quota", blocked_reason="provider_quota")
+    halfway = ToldScorer(lambda item: stop if item.post and item.post.url == "u2" else says(20))
+    leads = [lead(Post("u1", "5"), Post("u2", "5")), lead(Post("u3", "5"), lead_id="bob")]
+    worked = asyncio.run(PostScoring(halfway).work(leads, job(leads)))
+    assert ([each.lead_id for each in worked.outcomes], worked.stop) == (["bob"], stop)
 
 
 def test_a_lead_is_worth_its_best_post() -> None:

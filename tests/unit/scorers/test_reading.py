@@ -111,6 +111,12 @@ def test_an_attribute_that_is_left_out_makes_the_entry_as_good_as_missing() -> N
     assert points(found.judged["bob"]) == {"wants": 1, "fits": None, "sells": 0}
 
 
+def test_attributes_that_are_no_list_make_the_entry_unreadable() -> None:
+    with pytest.raises(Unreadable):
+        read({"items": [{"id": ID["ada"], "attributes": "twelve"}]})
+    assert read({"id": ID["ada"], "attributes": "twelve"}).missing.keys() == {"ada", "bob"}
+
+
 @pytest.mark.parametrize(("wants", "sells", "who"), [(41, 0, "wants"), (-1, 0, "wants"), (0, -31, "sells")])
 def test_points_out_of_range_are_told_and_kept_as_said(wants: float, sells: float, who: str) -> None:
     found = read([entry("ada", wants=wants, sells=sells)])
