@@ -86,7 +86,7 @@ def _find_entries(data: object, question: Question, depth: int) -> Sequence[Mapp
         return None
     if isinstance(data, list):
         return _entries_in_list(data, question, depth)
-    if "id" in data and "attributes" in data:
+    if "id" in data and _has_attributes(data):
         return [data]
     if data and data.keys() <= question.items.keys():
         return [{"id": short_id, **_as_entry(value)} for short_id, value in data.items()]

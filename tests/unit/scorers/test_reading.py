@@ -112,9 +112,10 @@ def test_an_attribute_that_is_left_out_makes_the_entry_as_good_as_missing() -> N
 
 
 def test_attributes_that_are_no_list_make_the_entry_unreadable() -> None:
-    with pytest.raises(Unreadable):
-        read({"items": [{"id": ID["ada"], "attributes": "twelve"}]})
-    assert read({"id": ID["ada"], "attributes": "twelve"}).missing.keys() == {"ada", "bob"}
+    for shape in ({"items": [{"id": ID["ada"], "attributes": "twelve"}]}, {"id": ID["ada"], "attributes": "twelve"}):
+        with pytest.raises(Unreadable):
+            read(shape)
+    assert read({ID["ada"]: "twelve"}).missing.keys() == {"ada", "bob"}
 
 
 @pytest.mark.parametrize(("wants", "sells", "who"), [(41, 0, "wants"), (-1, 0, "wants"), (0, -31, "sells")])
