@@ -11,7 +11,6 @@ from tallybook.domain.run import Status, Stop
 from tallybook.engine import engine as engine_module
 from tallybook.engine import lease, pages, queues, runner, trigger
 from tallybook.engine.engine import Engine
-from tallybook.engine.permits import Permits
 from tallybook.engine.runner import Limits, Runner
 from tallybook.ledger import read
 from tallybook.ledger.write import dispatch, progress
@@ -87,7 +86,7 @@ def test_what_does_not_let_go_keeps_its_slot_until_the_process_ends(
 
 def test_a_call_that_does_not_let_go_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "LET_GO_S", 0.1)
-    loop = pages.CallLoop(Permits(1))
+    loop = pages.CallLoop(1)
 
     async def stubborn() -> None:
         while True:

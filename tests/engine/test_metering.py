@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 
 from benchmarks.house import House
 from tallybook.domain.budget import Budgets, Ceiling
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine.metering import MINUTE_S, ChunkMeter, Pace
-from tallybook.engine.permits import Permits
+from tallybook.engine.permits import Permits, Place
 from tallybook.ledger import read
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.meter import CallMeter
+from tallybook.ledger.tables import reservations
 from tallybook.ledger.write import progress
-from tests.stories.acting import LEAD_SCORING, planned
+from tests.stories.acting import LEAD_SCORING, count, planned
+from tests.stories.asking import results
 
 
 class Clock:
@@ -76,7 +79,9 @@ def test_waiting_for_a_turn_takes_up_no_place(house: House) -> None:
 
         async def asks() -> None:
             async with permits.held("acme") as place:
-                meter = ChunkMeter(CallMeter(house.ledger, key, "c", Budgets()), place, Slow(None, None))
+                meter = ChunkMeter(
+                    CallMeter(house.ledger, key, "c", Budgets()), place, Slow(None, None), asyncio.Semaphore(1)
+                )
                 call_id = await meter.start(provider="google", model="m")
                 told.append("asks")
                 meter.settle(call_id, result="ok", usage=Usage(1, 0, 1))
@@ -100,11 +105,11 @@ def test_a_call_that_fits_only_when_those_in_flight_are_settled_waits_for_them(h
     estimate = Estimate(1, 80, 20)
 
     async def story() -> list[str]:
-        permits, told = Permits(2), list[str]()
+        permits, calls, told = Permits(2), asyncio.Semaphore(2), list[str]()
 
         async def call(name: str, wait_s: float) -> None:
             async with permits.held("acme") as place:
-                meter = ChunkMeter(CallMeter(house.ledger, key, name, budgets), place, Pace(None, None))
+                meter = ChunkMeter(CallMeter(house.ledger, key, name, budgets), place, Pace(None, None), calls)
                 await asyncio.sleep(wait_s)
                 call_id = await meter.start(provider="google", model="m", estimate=estimate)
                 told.append(f"{name} begins")
@@ -120,3 +125,57 @@ def test_a_call_that_fits_only_when_those_in_flight_are_settled_waits_for_them(h
     house.ledger.do(lambda tx: None)
     assert read.run(house.database, key.run_id).tally.total_tokens == 80
     assert [each.kind for each in read.events_of(house.database, key.run_id)].count("kind") == 1
+
+
+def test_a_call_that_waits_for_a_permit_is_booked_and_never_made_when_it_is_canceled_or_asking_ends(
+    house: House,
+) -> None:
+    """F40: and what was set aside for it is free again."""
+    key = _operation(house)
+    budgets = Budgets(run=Ceiling(tokens=100))
+    stop = ProviderStop("mend the key", reason="auth", blocked_reason="auth")
+
+    async def story() -> None:
+        permits, calls = Permits(3), asyncio.Semaphore(1)
+        stopped: list[ProviderStop] = []
+
+        def meter(place: Place, name: str) -> ChunkMeter:
+            book = CallMeter(house.ledger, key, name, budgets)
+            return ChunkMeter(book, place, Pace(None, None), calls, lambda: stopped[0] if stopped else None)
+
+        async def waits(name: str) -> str:
+            async with permits.held("acme") as place:
+                return await meter(place, name).start(provider="p", model="m", estimate=Estimate(1, 20, 10))
+
+        async with permits.held("acme") as place:
+            first = meter(place, "first")
+            call_id = await first.start(provider="p", model="m", estimate=Estimate(1, 20, 10))
+            canceled, told = asyncio.create_task(waits("canceled")), asyncio.create_task(waits("told"))
+            await asyncio.sleep(0.1)
+            canceled.cancel()
+            stopped.append(stop)
+            first.settle(call_id, result="auth", usage=Usage(), refused=True)
+            ends = await asyncio.gather(canceled, told, return_exceptions=True)
+        assert isinstance(ends[0], asyncio.CancelledError)
+        assert ends[1] is stop
+        assert not calls.locked()
+
+    asyncio.run(story())
+    house.ledger.do(lambda tx: None)
+    assert sorted(results(house, key.run_id), key=str) == ["auth", "canceled", "canceled"]
+    assert count(house, reservations) == 0
+
+
+def test_a_permit_comes_back_though_a_plug_forgot_to_settle(house: House) -> None:
+    key = _operation(house)
+
+    async def story() -> bool:
+        permits, calls = Permits(1), asyncio.Semaphore(1)
+        async with permits.held("acme") as place:
+            meter = ChunkMeter(CallMeter(house.ledger, key, "c", Budgets()), place, Pace(None, None), calls)
+            await meter.start(provider="p", model="m")
+            assert calls.locked()
+            meter.close()
+        return calls.locked()
+
+    assert not asyncio.run(story())

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.house import House
 from tallybook.domain.run import Stop
 from tallybook.engine.pages import CallLoop
-from tallybook.engine.permits import Permits
 from tallybook.engine.stopping import ClientWork, Registry
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.meter import CallMeter
@@ -22,7 +21,7 @@ KEY = ClientKey("r", "acme")
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    calls_loop = CallLoop(Permits(1))
+    calls_loop = CallLoop(1)
     yield calls_loop.loop
     calls_loop.close()
 

@@ -1,6 +1,6 @@
 """What the engine asks of plugs, and what it hands them. tests/contracts holds plugs to these promises."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -114,6 +114,12 @@ class Failure:
 
 Answer = Judgement | Failure | ProviderStop
 """A ProviderStop: it was not asked about, or not answered, because asking on is pointless. It stays pending."""
+
+
+def stop_in(answers: Iterable[Answer]) -> ProviderStop | None:
+    """Why asking is to end early, if it is."""
+    stops = (answer.stop if isinstance(answer, Failure) else answer for answer in answers)
+    return next((stop for stop in stops if isinstance(stop, ProviderStop)), None)
 
 
 class Scorer(Protocol):

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tallybook.domain.client import ClientId
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.ports import UNKNOWN
 from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine.permits import Place
@@ -64,12 +65,24 @@ class Pace:
 
 
 class ChunkMeter:
-    """`ports.Meter` for one chunk."""
+    """`ports.Meter` for one chunk. *calls*: a permit for each call that may be made at once. *stopped*: why nothing is
+    to be asked any more, when another chunk has found out.
+    """
 
-    def __init__(self, book: CallMeter, place: Place, pace: Pace) -> None:
+    def __init__(
+        self,
+        book: CallMeter,
+        place: Place,
+        pace: Pace,
+        calls: asyncio.Semaphore,
+        stopped: Callable[[], ProviderStop | None] = lambda: None,
+    ) -> None:
         self._book = book
         self._place = place
         self._pace = pace
+        self._calls = calls
+        self._stopped = stopped
+        self._under_way: set[str] = set()
 
     async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
         turn_in_s = self._pace.turn_in_s(provider, self._place.client_id)
@@ -78,10 +91,31 @@ class ChunkMeter:
         while True:
             call_id = await self._book.start(provider=provider, model=model, attempt=attempt, estimate=estimate)
             if call_id is not None:
-                return call_id
+                return await self._let_through(call_id)
             await self.pause(AGAIN_AFTER_S)
 
+    async def _let_through(self, call_id: str) -> str:
+        """The row is durable before the call has a permit: no permit is held while the disk is waited for."""
+        try:
+            await self._calls.acquire()
+        except asyncio.CancelledError:
+            self._never_made(call_id)
+            raise
+        stop = self._stopped()
+        if stop is not None:
+            self._calls.release()
+            self._never_made(call_id)
+            raise stop
+        self._under_way.add(call_id)
+        return call_id
+
+    def _never_made(self, call_id: str) -> None:
+        self._book.settle(call_id, result="canceled", usage=Usage(), refused=True)
+
     def settle(self, call_id: str, *, result: str, usage: Usage, refused: bool = False) -> None:
+        if call_id in self._under_way:
+            self._under_way.discard(call_id)
+            self._calls.release()
         self._book.settle(call_id, result=result, usage=usage, refused=refused)
 
     async def pause(self, seconds: float) -> None:
@@ -91,3 +125,9 @@ class ChunkMeter:
 
     def note(self, kind: str, text: str) -> None:
         self._book.note(kind, text)
+
+    def close(self) -> None:
+        """The chunk is over: the permit of a call that a plug forgot to settle is free again."""
+        while self._under_way:
+            self._under_way.pop()
+            self._calls.release()

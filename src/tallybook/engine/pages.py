@@ -25,11 +25,15 @@ LET_GO_S = 2.0
 
 
 class CallLoop:
-    """One event loop for all paid calls of a process, and the permits that bound how many are made at once."""
+    """One event loop for all paid calls of a process, and what bounds how many are made at once.
 
-    def __init__(self, permits: Permits) -> None:
+    There are a quarter more places for chunks than calls: while some wait for their rows to be durable, others ask.
+    """
+
+    def __init__(self, calls_at_once: int, client_calls_at_once: int | None = None) -> None:
         self.loop = asyncio.new_event_loop()
-        self.permits = permits
+        self.calls = asyncio.Semaphore(calls_at_once)
+        self.places = Permits(calls_at_once + max(1, calls_at_once // 4), client_calls_at_once)
         self._thread = threading.Thread(target=self.loop.run_forever, name="tallybook-calls", daemon=True)
         self._thread.start()
 
@@ -61,7 +65,7 @@ class OperationWork:
     client_work: ClientWork
     calls: CallLoop
     chunk_size: int
-    judge: Callable[[Sequence[Lead], Mapping[LeadId, str], Place], Awaitable[Worked]]
+    judge: Callable[[Sequence[Lead], Mapping[LeadId, str], Place, "Asking"], Awaitable[Worked]]
 
 
 @dataclass
@@ -150,11 +154,11 @@ async def _chunk(work: OperationWork, page: PageWork, leads: Sequence[Lead]) -> 
     """The place is given on only when the outcomes are durable: a crash repeats at most as many calls as there are
     places, and those of chunks that were waiting to ask again.
     """
-    async with work.calls.permits.held(work.key.client_id) as place:
+    async with work.calls.places.held(work.key.client_id) as place:
         if page.asking.over:
             return
         try:
-            worked = await work.judge(leads, page.hashes, place)
+            worked = await work.judge(leads, page.hashes, place, page.asking)
         except ProviderStop as stop:
             page.asking.stop(stop)
             return

@@ -20,9 +20,9 @@ from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
 from tallybook.engine import worklist
 from tallybook.engine.metering import ChunkMeter, Pace
-from tallybook.engine.pages import CallLoop, OperationWork, save_unsaved, work_pages
+from tallybook.engine.pages import Asking, CallLoop, OperationWork, save_unsaved, work_pages
 from tallybook.engine.patience import patiently
-from tallybook.engine.permits import Permits, Place
+from tallybook.engine.permits import Place
 from tallybook.engine.stopping import CLIENT_TIMEOUT, ClientWork, Registry
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import ClientKey, OperationKey
@@ -83,7 +83,7 @@ class Runner:
         self._limits = limits
         self._worker = f"{executor}/{uuid.uuid4().hex[:8]}"  # a slot is held by one process after the other
         self._ended = ended
-        self._calls = CallLoop(Permits(limits.calls_at_once, limits.client_calls_at_once))
+        self._calls = CallLoop(limits.calls_at_once, limits.client_calls_at_once)
         self._pace = Pace(limits.requests_per_minute, limits.client_requests_per_minute)
         self._halted = False
         self._closed = threading.Event()
@@ -209,9 +209,10 @@ class Runner:
     def _operation_work(
         self, key: OperationKey, operation: Operation, tenant: Tenant, work: ClientWork, version: str
     ) -> OperationWork:
-        async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str], place: Place) -> Worked:
+        async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str], place: Place, asking: Asking) -> Worked:
             book = CallMeter(self._ledger, key, leads[0].lead_id, self._limits.budgets)
-            job = Job(tenant.client, tenant.rubric, version, ChunkMeter(book, place, self._pace), hashes)
+            meter = ChunkMeter(book, place, self._pace, self._calls.calls, lambda: asking.stopped)
+            job = Job(tenant.client, tenant.rubric, version, meter, hashes)
             try:
                 return _one_for_each(leads, await operation.work(leads, job), job)
             except (ProviderStop, LedgerUnavailable):
@@ -219,6 +220,8 @@ class Runner:
             except Exception as unexpected:
                 log.exception("%s of client %s broke", key.operation, key.client_id)
                 return Worked([_failed(lead, f"{type(unexpected).__name__}: {unexpected}", job) for lead in leads])
+            finally:
+                meter.close()
 
         return OperationWork(self._ledger, tenant.store, key, work, self._calls, self._limits.chunk_size, judge)
 

@@ -4,14 +4,14 @@ Nobody's score changes: there is no worklist and no outcome. Paid calls are book
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.outcome import FailReason, LeadId
-from tallybook.domain.ports import Answer, Failure, Item, Meter, Scorer
+from tallybook.domain.ports import Answer, Failure, Item, Meter, Scorer, stop_in
 from tallybook.domain.rounds import Round
 from tallybook.domain.rubric import Attribute
 from tallybook.domain.run import OperationName, Stop
@@ -93,10 +93,11 @@ def _told(error: BaseException) -> str:
 
 def _meters(ledger: Ledger, key: OperationKey, limits: Limits) -> MeterOf:
     pace = Pace(limits.requests_per_minute, limits.client_requests_per_minute)
+    calls = asyncio.Semaphore(limits.calls_at_once)
 
     def meter(chunk: Sequence[Item], place: Place) -> Meter:
         ledger.submit(reported.heard_of, key.run_id)  # else a long one would be taken for lost
-        return ChunkMeter(CallMeter(ledger, key, chunk[0].key, limits.budgets), place, pace)
+        return ChunkMeter(CallMeter(ledger, key, chunk[0].key, limits.budgets), place, pace, calls)
 
     return meter
 
@@ -123,11 +124,8 @@ class _Asking:
                 answers = await self.scorer.judge(self.study.attributes, chunk, self.meter_of(chunk, place))
             except ProviderStop as stop:
                 answers = {item.key: stop for item in chunk}
-            self._stop_if_told(answers.values())
+            self.stop = self.stop or stop_in(answers.values())
         self.heard[number] |= {item.key: answers.get(item.key, _MISSING) for item in chunk}
-
-    def _stop_if_told(self, answers: Iterable[Answer]) -> None:
-        self.stop = self.stop or next((answer for answer in answers if isinstance(answer, ProviderStop)), None)
 
 
 async def _ask(scorer: Scorer, study: Study, limits: Limits, meter_of: MeterOf) -> Sequence[Heard]:

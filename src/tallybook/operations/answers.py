@@ -1,8 +1,7 @@
 """From a scorer's answers to outcomes: what scoring leads and scoring posts have in common."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, Outcome, SkipReason, Versions
 from tallybook.domain.ports import Answer, Failure, Item, Job, Scorer
@@ -17,12 +16,6 @@ async def ask(scorer: Scorer, attributes: Sequence[Attribute], items: Sequence[I
         return {}
     answers = await scorer.judge(attributes, items, job.meter)
     return {item.key: answers.get(item.key, MISSING) for item in items}
-
-
-def stop_in(answers: Iterable[Answer]) -> ProviderStop | None:
-    """Why asking is to end early, if it is."""
-    stops = (answer.stop if isinstance(answer, Failure) else answer for answer in answers)
-    return next((stop for stop in stops if isinstance(stop, ProviderStop)), None)
 
 
 def unasked(lead: Lead, reason: SkipReason, detail: str, job: Job) -> Outcome:

@@ -6,10 +6,10 @@ from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import Kind, Outcome, SkipReason
-from tallybook.domain.ports import Answer, Failure, Item, Job, Judgement, Scorer, Worked
+from tallybook.domain.ports import Answer, Failure, Item, Job, Judgement, Scorer, Worked, stop_in
 from tallybook.domain.rubric import Attribute, Rubric, grade
 from tallybook.domain.run import OperationName
-from tallybook.operations.answers import ask, failed, input_hash, stop_in, unasked, unjudged, versions
+from tallybook.operations.answers import ask, failed, input_hash, unasked, unjudged, versions
 from tallybook.operations.assessment import assessment
 
 

@@ -1,6 +1,7 @@
 """Judging by a model of a paid provider, whichever speaks as Google, OpenAI or Anthropic do."""
 
 import asyncio
+import gc
 import random
 import threading
 import time
@@ -64,6 +65,7 @@ class LazyProvider:
         with self._lock:
             if self._provider is None or self._loop is not loop:
                 self._provider, self._loop = self._make(), loop
+                gc.freeze()  # looking at the library's objects again and again takes as long as a twentieth of a run
             return self._provider
 
     def _make(self) -> Provider:

@@ -8,6 +8,8 @@ from tallybook.domain.tally import NOTHING, Estimate, Money, PriceList, Usage
 
 MILLION = 1_000_000
 OWN = "settings"
+ROUGH = 1_000
+"""Tokens by which a rate is found out: fewer than any price list has a step at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Rate:
         return Money((pico + output_tokens * self.output.pico_usd) // MILLION)
 
 
+def _by_the_million(cost: Money) -> Money:
+    return Money(cost.pico_usd * MILLION // ROUGH)
+
+
 @dataclass(frozen=True)
 class Prices:
     """Costs of one model of one provider. *own*: the operator's rates by `provider:model`."""
@@ -47,9 +53,20 @@ class Prices:
 
     def estimate(self, estimate: Estimate) -> Estimate:
         """*estimate* with its cost, as if nothing were cached."""
-        cost = self._cost(estimate.input_tokens, 0, estimate.output_tokens, 0)
-        unpriced = estimate.calls if cost is None else 0
-        return Estimate(estimate.calls, estimate.input_tokens, estimate.output_tokens, cost or NOTHING, unpriced)
+        rate = self._rough_rate
+        cost = rate.cost(estimate.input_tokens, 0, estimate.output_tokens) if rate else NOTHING
+        unpriced = 0 if rate else estimate.calls
+        return Estimate(estimate.calls, estimate.input_tokens, estimate.output_tokens, cost, unpriced)
+
+    @cached_property
+    def _rough_rate(self) -> Rate | None:
+        """What a small call costs by the million: looking each estimate up would take longer than making it."""
+        if self._rate is not None:
+            return self._rate
+        of_input, of_output = self._cost(ROUGH, 0, 0, 0), self._cost(0, 0, ROUGH, 0)
+        if of_input is None or of_output is None:
+            return None
+        return Rate(_by_the_million(of_input), _by_the_million(of_output))
 
     @cached_property
     def _rate(self) -> Rate | None:
