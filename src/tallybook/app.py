@@ -145,6 +145,7 @@ class App:
             day=Ceiling(budget.client_tokens_per_day, budget.client_usd_per_day),
             month=Ceiling(budget.client_tokens_per_month, budget.client_usd_per_month),
             run=Ceiling(budget.run_tokens, budget.run_usd),
+            in_flight_s=2.0 * self.settings.scorer.request_timeout_s,
         )
 
     @cached_property

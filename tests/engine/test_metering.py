@@ -3,6 +3,7 @@
 import asyncio
 from bisect import bisect_right
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from benchmarks.house import House
 from tallybook.domain.budget import Budgets, Ceiling
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.tally import Estimate, Usage
-from tallybook.engine.metering import MINUTE_S, ChunkMeter, Pace
+from tallybook.engine.metering import MINUTE_S, ChunkMeter, RateLimiter, Turn
 from tallybook.engine.permits import Permits, Place
 from tallybook.ledger import read
 from tallybook.ledger.keys import OperationKey
@@ -28,37 +29,75 @@ class Clock:
         return self.now
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=60), st.integers(1, 9), st.integers(1, 5))
-def test_in_no_minute_are_there_more_calls_than_allowed(
-    asks: list[tuple[str, float]], per_minute: int, per_client: int
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30), st.floats(0, 90)), max_size=60),
+    st.integers(1, 9),
+    st.integers(1, 5),
+)
+def test_in_no_minute_are_more_calls_let_through_than_allowed(
+    asks: list[tuple[str, float, float]], per_minute: int, per_client: int
 ) -> None:
+    """However long it takes from the promise of a turn to the call: for its row, its budget, its permit."""
     clock = Clock()
-    pace = Pace(per_minute, per_client, clock)
-    given_out: list[tuple[float, str]] = []
-    for client_id, later_s in asks:
+    limiter = RateLimiter(per_minute, per_client, clock)
+    promised: list[tuple[float, str, Turn]] = []
+    made: list[tuple[float, str]] = []
+    for client_id, later_s, takes_s in asks:
         clock.now += later_s
-        turn_in_s = pace.turn_in_s("google", client_id)
-        assert turn_in_s >= 0
-        given_out.append((clock.now + turn_in_s, client_id))
+        for each in sorted((one for one in promised if one[0] <= clock.now), key=lambda one: one[0]):
+            promised.remove(each)
+            each[2].settle(let_through=True)
+            made.append((clock.now, each[1]))
+        turn = limiter.turn("google", client_id)
+        if isinstance(turn, Turn):
+            promised.append((clock.now + takes_s, client_id, turn))
+        else:
+            assert 0 < turn <= MINUTE_S + 1e-6
     for who, most in ((None, per_minute), *((each, per_client) for each in "abc")):
-        instants = sorted(at for at, client_id in given_out if who in (None, client_id))
+        instants = sorted(at for at, client_id in made if who in (None, client_id))
         for number, at in enumerate(instants):
             assert bisect_right(instants, at + MINUTE_S - 1e-6) - number <= most
 
 
+def taken(limiter: RateLimiter, provider: str, client_id: str) -> float:
+    """0 for a call that is made; else after how long to ask again."""
+    turn = limiter.turn(provider, client_id)
+    if isinstance(turn, Turn):
+        turn.settle(let_through=True)
+        return 0
+    return turn
+
+
 def test_another_provider_has_its_own_minute() -> None:
-    pace = Pace(1, None, Clock())
-    assert [pace.turn_in_s(name, "a") for name in ("google", "apify", "google")] == [0, 0, MINUTE_S]
+    limiter = RateLimiter(1, None, Clock())
+    assert [taken(limiter, name, "a") for name in ("google", "apify", "google")] == [0, 0, MINUTE_S]
 
 
 def test_without_a_limit_nobody_waits() -> None:
-    pace = Pace(None, None, Clock())
-    assert {pace.turn_in_s("google", "a") for _ in range(1000)} == {0.0}
+    limiter = RateLimiter(None, None, Clock())
+    assert {taken(limiter, "google", "a") for _ in range(1000)} == {0.0}
 
 
 def test_a_client_limit_holds_up_that_client_and_no_other() -> None:
-    pace = Pace(None, 2, Clock())
-    assert [pace.turn_in_s("google", each) for each in "aaab"] == [0, 0, MINUTE_S, 0]
+    limiter = RateLimiter(4, 2, Clock())
+    assert [taken(limiter, "google", each) for each in "aaaaaab"] == [0, 0, *[MINUTE_S] * 4, 0]
+
+
+def test_a_turn_that_was_not_needed_is_another_s() -> None:
+    limiter = RateLimiter(1, None, Clock())
+    turn = limiter.turn("google", "a")
+    assert isinstance(turn, Turn)
+    assert taken(limiter, "google", "b") == MINUTE_S
+    turn.settle(let_through=False)
+    assert taken(limiter, "google", "b") == 0
+
+
+def test_a_minute_later_there_is_room_again() -> None:
+    clock = Clock()
+    limiter = RateLimiter(1, None, clock)
+    assert taken(limiter, "google", "a") == 0
+    clock.now += MINUTE_S
+    assert taken(limiter, "google", "a") == 0
 
 
 def _operation(house: House) -> OperationKey:
@@ -70,9 +109,12 @@ def _operation(house: House) -> OperationKey:
 def test_waiting_for_a_turn_takes_up_no_place(house: House) -> None:
     key = _operation(house)
 
-    class Slow(Pace):
-        def turn_in_s(self, provider: str, client_id: str) -> float:
-            return 0.05
+    class Slow(RateLimiter):
+        asked = 0
+
+        def turn(self, provider: str, client_id: str) -> Turn | float:
+            self.asked += 1
+            return 0.05 if self.asked == 1 else super().turn(provider, client_id)
 
     async def story() -> list[str]:
         permits, told = Permits(1), list[str]()
@@ -109,7 +151,7 @@ def test_a_call_that_fits_only_when_those_in_flight_are_settled_waits_for_them(h
 
         async def call(name: str, wait_s: float) -> None:
             async with permits.held("acme") as place:
-                meter = ChunkMeter(CallMeter(house.ledger, key, name, budgets), place, Pace(None, None), calls)
+                meter = ChunkMeter(CallMeter(house.ledger, key, name, budgets), place, RateLimiter(None, None), calls)
                 await asyncio.sleep(wait_s)
                 call_id = await meter.start(provider="google", model="m", estimate=estimate)
                 told.append(f"{name} begins")
@@ -141,7 +183,7 @@ def test_a_call_that_waits_for_a_permit_is_booked_and_never_made_when_it_is_canc
 
         def meter(place: Place, name: str) -> ChunkMeter:
             book = CallMeter(house.ledger, key, name, budgets)
-            return ChunkMeter(book, place, Pace(None, None), calls, lambda: stopped[0] if stopped else None)
+            return ChunkMeter(book, place, RateLimiter(None, None), calls, lambda: stopped[0] if stopped else None)
 
         async def waits(name: str) -> str:
             async with permits.held("acme") as place:
@@ -162,8 +204,31 @@ def test_a_call_that_waits_for_a_permit_is_booked_and_never_made_when_it_is_canc
 
     asyncio.run(story())
     house.ledger.do(lambda tx: None)
-    assert sorted(results(house, key.run_id), key=str) == ["auth", "canceled", "canceled"]
+    assert sorted(results(house, key.run_id), key=str) == ["auth", "not_made", "not_made"]
+    assert read.run(house.database, key.run_id).tally.unmeasured == 1
     assert count(house, reservations) == 0
+
+
+def test_who_waits_for_a_turn_learns_at_once_that_asking_is_over(house: House) -> None:
+    key = _operation(house)
+    stop = ProviderStop("mend the key", reason="auth", blocked_reason="auth")
+    limiter = RateLimiter(1, None)
+    assert taken(limiter, "p", "acme") == 0
+
+    async def story() -> None:
+        permits, told = Permits(1), list[ProviderStop]()
+        async with permits.held("acme") as place:
+            book = CallMeter(house.ledger, key, "c", Budgets())
+            meter = ChunkMeter(book, place, limiter, asyncio.Semaphore(1), lambda: told[0] if told else None)
+            waits = asyncio.create_task(meter.start(provider="p", model="m"))
+            await asyncio.sleep(0.05)
+            told.append(stop)
+            async with asyncio.timeout(2):
+                with pytest.raises(ProviderStop):
+                    await waits
+
+    asyncio.run(story())
+    assert results(house, key.run_id) == []
 
 
 def test_a_permit_comes_back_though_a_plug_forgot_to_settle(house: House) -> None:
@@ -172,7 +237,7 @@ def test_a_permit_comes_back_though_a_plug_forgot_to_settle(house: House) -> Non
     async def story() -> bool:
         permits, calls = Permits(1), asyncio.Semaphore(1)
         async with permits.held("acme") as place:
-            meter = ChunkMeter(CallMeter(house.ledger, key, "c", Budgets()), place, Pace(None, None), calls)
+            meter = ChunkMeter(CallMeter(house.ledger, key, "c", Budgets()), place, RateLimiter(None, None), calls)
             await meter.start(provider="p", model="m")
             assert calls.locked()
             meter.close()

@@ -74,7 +74,7 @@ def test_a_place_given_up_for_a_while_is_another_s_meanwhile() -> None:
         async def waits() -> None:
             async with permits.held("a") as place:
                 told.append("a asks")
-                place.give_up()
+                place.lend()
                 await asyncio.sleep(0.01)
                 await place.take()
                 told.append("a asks again")
@@ -97,7 +97,7 @@ def test_whoever_is_canceled_at_whatever_moment_no_place_is_lost(seed: int) -> N
         async def chunk(client_id: str) -> None:
             async with permits.held(client_id) as place:
                 await asyncio.sleep(0)
-                place.give_up()
+                place.lend()
                 await asyncio.sleep(0)
                 await place.take()
                 await asyncio.sleep(0)
@@ -132,3 +132,54 @@ def test_a_canceled_wait_does_not_keep_the_next_one_out() -> None:
             await Place(permits, "a").take()
 
     asyncio.run(story())
+
+
+def test_time_in_which_a_client_only_waits_is_told() -> None:
+    """It counts for no timeout: the client could do nothing."""
+    now = 0.0
+
+    async def story() -> dict[str, float]:
+        nonlocal now
+        permits = Permits(1, clock=lambda: now)
+        async with permits.held("a") as place:
+            waits = asyncio.create_task(Place(permits, "b").take())
+            await asyncio.sleep(0)
+            now += 5
+            place.lend()  # b has it now
+            await waits
+            now += 7
+            back = asyncio.create_task(place.take())
+            await asyncio.sleep(0)
+            told = {each: permits.idle_s(each) for each in "ab"}
+            permits.give_back("b")
+            await back
+            now += 11
+            assert {each: permits.idle_s(each) for each in "ab"} == told
+        now += 13
+        assert {each: permits.idle_s(each) for each in "abc"} == {**told, "c": 0}
+        return told
+
+    assert asyncio.run(story()) == {"a": 7, "b": 5}
+
+
+def test_who_is_canceled_while_its_place_is_lent_waits_for_nothing_any_more() -> None:
+    now = 0.0
+
+    async def story() -> float:
+        nonlocal now
+        permits = Permits(1, clock=lambda: now)
+
+        async def lends() -> None:
+            async with permits.held("a") as place:
+                place.lend()
+                await asyncio.sleep(60)
+
+        task = asyncio.create_task(lends())
+        await asyncio.sleep(0)
+        now += 5
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        now += 100
+        return permits.idle_s("a")
+
+    assert asyncio.run(story()) == 5

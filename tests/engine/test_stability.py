@@ -163,7 +163,7 @@ def test_a_refused_key_ends_it_and_nobody_is_asked_in_vain(house: House) -> None
     assert run.status is Status.FAILED
     assert run.error is not None
     assert "Mend scorer.api_key" in run.error
-    assert results(house, run.run_id) == ["auth", "auth"]
+    assert results(house, run.run_id) == ["auth"]
 
 
 def test_a_budget_ends_it(house: House) -> None:

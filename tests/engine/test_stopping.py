@@ -113,6 +113,6 @@ def test_a_call_that_was_canceled_before_it_was_made_is_settled(house: House, lo
     with pytest.raises(CancelledError):
         future.result(PATIENCE_S)
     released.set()
-    until(lambda: count(house, calls, calls.c.result == "canceled") == 1, "the settled call")
+    until(lambda: count(house, calls, calls.c.result == "not_made") == 1, "the settled call")
     assert books(house, run.run_id).unsettled == 0
     assert books(house, run.run_id).tally.calls == before + 1

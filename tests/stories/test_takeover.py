@@ -1,7 +1,6 @@
 """Processes die, shut down and work side by side; the work goes on, once, and the books stay exact."""
 
 import time
-from itertools import pairwise
 
 import pytest
 
@@ -15,6 +14,7 @@ from tallybook.ledger.keys import ClientKey
 from tallybook.ledger.tables import calls, outcomes
 from tallybook.ledger.write import dispatch, progress, starts
 from tallybook.scorers.scripted import ScriptedScorer
+from tallybook.testing.model_server import ModelServer
 from tests.stories.acting import (
     LONG_MS,
     Worker,
@@ -23,6 +23,7 @@ from tests.stories.acting import (
     books,
     calling,
     count,
+    done,
     ended,
     furnished,
     spans,
@@ -30,6 +31,7 @@ from tests.stories.acting import (
     unsaved,
     until,
 )
+from tests.stories.asking import scorer_of
 
 TAKEOVER_S = 15.0
 
@@ -211,8 +213,8 @@ def test_a_ticket_that_outlived_its_run_changes_nothing(sqlite_house: House, whi
     assert read.run(sqlite_house.database, run_id).tally == run.tally
 
 
-def test_pairs_of_calls_of_one_chunk_follow_each_other(sqlite_house: House) -> None:
-    furnished(sqlite_house, "acme", leads=20)
-    with at_work(sqlite_house, ScriptedScorer(latency_ms=5), limits=Limits(calls_at_once=1)) as engine:
-        ended(sqlite_house, started(sqlite_house, engine=engine))
-    assert all(one[3] <= two[2] for one, two in pairwise(spans(sqlite_house)))
+def test_with_one_call_at_once_the_provider_never_sees_two(sqlite_house: House) -> None:
+    furnished(sqlite_house, "acme", "bolt", leads=20)
+    with ModelServer(latency_s=0.01) as server:
+        done(sqlite_house, scorer=scorer_of(server), limits=Limits(calls_at_once=1))
+        assert (len(server.log), server.most_at_once) == (8, 1)

@@ -1,10 +1,12 @@
 """Budgets: what a client may use in a day and a month, and what one run may use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from tallybook.domain.tally import Money
+
+IN_FLIGHT_S = 120.0
 
 
 class Per(StrEnum):
@@ -28,11 +30,15 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """What holds for every run and for every client that has no budget of its own."""
+    """What holds for every run and for every client that has no budget of its own.
+
+    *in_flight_s*: a call that is not settled for so long is taken to have used what was set aside for it.
+    """
 
     day: Ceiling = Ceiling()
     month: Ceiling = Ceiling()
     run: Ceiling = Ceiling()
+    in_flight_s: float = field(default=IN_FLIGHT_S, compare=False)
 
 
 def window_start(per: Per, now: datetime) -> datetime:

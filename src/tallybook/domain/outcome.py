@@ -27,7 +27,9 @@ class SkipReason(StrEnum):
 
 
 class FailReason(StrEnum):
-    """Why an attempt came to nothing. The next run tries again, at most three runs for the same input."""
+    """Why an attempt came to nothing. The next run tries again; at most three runs for the same input where the reason
+    lies with the lead.
+    """
 
     SAFETY_BLOCK = "safety_block"
     QUOTA = "quota"
@@ -41,6 +43,20 @@ class FailReason(StrEnum):
     MISSING_FROM_ANSWER = "missing_from_answer"
     STORE_ERROR = "store_error"
     UNKNOWN = "unknown"
+
+
+_OF_LEAD = (
+    FailReason.SAFETY_BLOCK,
+    FailReason.AI_RESPONSE_FORMAT,
+    FailReason.OUTPUT_TRUNCATED,
+    FailReason.EMPTY_RESPONSE,
+    FailReason.MISSING_FROM_ANSWER,
+    FailReason.UNKNOWN,
+)
+COUNTED_REASONS = tuple(reason.value for reason in _OF_LEAD)
+"""Failures of the lead's own, which count as tries. The others are the provider's trouble or the store's, and no number
+of such is a reason to give a lead up.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,17 @@ class Stop(StrEnum):
     TIMEOUT = "timeout"
 
 
+class Blocked(StrEnum):
+    """Why a run, or a client run, pauses by itself."""
+
+    PROVIDER_QUOTA = "provider_quota"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    AUTH = "auth"
+    MODEL_CONFIG = "model_config"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    UNPRICED_MODEL = "unpriced_model"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How something ended: the status, and the reason where the status does not say it all."""

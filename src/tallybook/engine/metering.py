@@ -3,43 +3,50 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from tallybook.domain.client import ClientId
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.ports import UNKNOWN
 from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine.permits import Place
-from tallybook.ledger.meter import CallMeter
+from tallybook.ledger.meter import NO_USAGE, NOT_MADE, CallMeter
 
 MINUTE_S = 60.0
 AGAIN_AFTER_S = 0.1
+LOOK_EVERY_S = 0.5
 
 
-class Minute:
-    """Gives out instants so that at most *most* of them lie in any minute; None: as many as are asked for."""
+class Window:
+    """So many calls at the most are let through in any minute; None: as many as come."""
 
     def __init__(self, most: int | None) -> None:
         self._most = most
-        self._given: deque[float] = deque()
+        self._let_through: deque[float] = deque()
+        self._promised = 0
 
-    def next(self, now: float) -> float:
-        """The earliest instant from *now* on that may be given out."""
-        if self._most is None or len(self._given) < self._most:
-            return now
-        return max(now, self._given[0] + MINUTE_S)
+    def wait_s(self, now: float) -> float:
+        """0 when one more may be promised; else for how long none can be."""
+        while self._let_through and self._let_through[0] <= now - MINUTE_S:
+            self._let_through.popleft()
+        if self._most is None or self._promised + len(self._let_through) < self._most:
+            return 0.0
+        return self._let_through[0] + MINUTE_S - now if self._let_through else MINUTE_S
 
-    def give(self, at: float) -> None:
-        if self._most is None:
-            return
-        self._given.append(at)
-        if len(self._given) > self._most:
-            self._given.popleft()
+    def promise(self) -> None:
+        self._promised += 1
+
+    def settle(self, let_through_at: float | None) -> None:
+        """What was promised was let through at this instant; None: it was not needed after all."""
+        self._promised -= 1
+        if let_through_at is not None and self._most is not None:
+            self._let_through.append(let_through_at)
 
 
-class Pace:
-    """Requests per minute of a process: of each provider, and of each client at a provider. First come, first served;
-    who comes first is decided by `Permits`, fairly.
+class RateLimiter:
+    """Requests per minute of a process: at each provider, and of each client there. Nothing is given out in advance:
+    who waits asks again, and who asks first is decided by `Permits`, fairly.
     """
 
     def __init__(
@@ -48,69 +55,103 @@ class Pace:
         self._per_minute = per_minute
         self._per_minute_each = per_minute_each
         self._clock = clock
-        self._providers: dict[str, Minute] = {}
-        self._clients: dict[tuple[str, ClientId], Minute] = {}
+        self._windows: dict[tuple[str, ClientId | None], Window] = {}
 
-    def turn_in_s(self, provider: str, client_id: ClientId) -> float:
-        """Take the next turn; it comes in so many seconds."""
-        if self._per_minute is None and self._per_minute_each is None:
-            return 0.0
-        of_all = self._providers.setdefault(provider, Minute(self._per_minute))
-        of_client = self._clients.setdefault((provider, client_id), Minute(self._per_minute_each))
-        now = self._clock()
-        at = max(of_all.next(now), of_client.next(now))
-        of_all.give(at)
-        of_client.give(at)
-        return at - now
+    def turn(self, provider: str, client_id: ClientId) -> "Turn | float":
+        """A turn, to be settled; or the seconds after which to ask again."""
+        windows = (
+            self._window((provider, None), self._per_minute),
+            self._window((provider, client_id), self._per_minute_each),
+        )
+        wait_s = max(each.wait_s(self._clock()) for each in windows)
+        if wait_s:
+            return wait_s
+        for each in windows:
+            each.promise()
+        return Turn(windows, self._clock)
+
+    def _window(self, key: tuple[str, ClientId | None], most: int | None) -> Window:
+        return self._windows.setdefault(key, Window(most))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The promise of one request. It counts from now on until it is a minute old, or was dropped."""
+
+    windows: Sequence[Window]
+    clock: Callable[[], float]
+
+    def settle(self, let_through: bool) -> None:
+        for each in self.windows:
+            each.settle(self.clock() if let_through else None)
 
 
 class ChunkMeter:
     """`ports.Meter` for one chunk. *calls*: a permit for each call that may be made at once. *stopped*: why nothing is
-    to be asked any more, when another chunk has found out.
+    to be asked any more, when somebody else has found out.
     """
 
     def __init__(
         self,
         book: CallMeter,
         place: Place,
-        pace: Pace,
+        limiter: RateLimiter,
         calls: asyncio.Semaphore,
         stopped: Callable[[], ProviderStop | None] = lambda: None,
     ) -> None:
         self._book = book
         self._place = place
-        self._pace = pace
+        self._limiter = limiter
         self._calls = calls
         self._stopped = stopped
         self._under_way: set[str] = set()
 
     async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
-        turn_in_s = self._pace.turn_in_s(provider, self._place.client_id)
-        if turn_in_s:
-            await self.pause(turn_in_s)
         while True:
-            call_id = await self._book.start(provider=provider, model=model, attempt=attempt, estimate=estimate)
-            if call_id is not None:
-                return await self._let_through(call_id)
+            turn = await self._turn(provider)
+            let_through = False
+            try:
+                call_id = await self._book.start(provider=provider, model=model, attempt=attempt, estimate=estimate)
+                if call_id is not None:
+                    await self._let_through(call_id)
+                    let_through = True
+                    return call_id
+            finally:
+                turn.settle(let_through)
             await self.pause(AGAIN_AFTER_S)
 
-    async def _let_through(self, call_id: str) -> str:
+    async def _turn(self, provider: str) -> Turn:
+        """Waits for one, without a place. Raises ProviderStop as soon as somebody has found out that asking is over."""
+        while True:
+            self._go_on()
+            turn = self._limiter.turn(provider, self._place.client_id)
+            if isinstance(turn, Turn):
+                return turn
+            await self.pause(min(turn, LOOK_EVERY_S))
+
+    def _go_on(self) -> None:
+        stop = self._stopped()
+        if stop is not None:
+            raise stop
+
+    async def _let_through(self, call_id: str) -> None:
         """The row is durable before the call has a permit: no permit is held while the disk is waited for."""
         try:
             await self._calls.acquire()
         except asyncio.CancelledError:
-            self._never_made(call_id)
+            self._not_made(call_id)
             raise
-        stop = self._stopped()
-        if stop is not None:
-            self._calls.release()
-            self._never_made(call_id)
-            raise stop
         self._under_way.add(call_id)
-        return call_id
+        try:
+            self._go_on()
+        except ProviderStop:
+            self._under_way.discard(call_id)
+            self._calls.release()
+            self._not_made(call_id)
+            raise
 
-    def _never_made(self, call_id: str) -> None:
-        self._book.settle(call_id, result="canceled", usage=Usage(), refused=True)
+    def _not_made(self, call_id: str) -> None:
+        self._book.settle(call_id, result=NOT_MADE, usage=NO_USAGE)
 
     def settle(self, call_id: str, *, result: str, usage: Usage, refused: bool = False) -> None:
         if call_id in self._under_way:
@@ -119,7 +160,7 @@ class ChunkMeter:
         self._book.settle(call_id, result=result, usage=usage, refused=refused)
 
     async def pause(self, seconds: float) -> None:
-        self._place.give_up()
+        self._place.lend()
         await asyncio.sleep(seconds)
         await self._place.take()
 

@@ -27,13 +27,13 @@ LET_GO_S = 2.0
 class CallLoop:
     """One event loop for all paid calls of a process, and what bounds how many are made at once.
 
-    There are a quarter more places for chunks than calls: while some wait for their rows to be durable, others ask.
+    There are a few more places for chunks than calls: while some wait for their rows to be durable, others ask.
     """
 
     def __init__(self, calls_at_once: int, client_calls_at_once: int | None = None) -> None:
         self.loop = asyncio.new_event_loop()
         self.calls = asyncio.Semaphore(calls_at_once)
-        self.places = Permits(calls_at_once + max(1, calls_at_once // 4), client_calls_at_once)
+        self.places = Permits(calls_at_once + max(1, calls_at_once // 8), client_calls_at_once)
         self._thread = threading.Thread(target=self.loop.run_forever, name="tallybook-calls", daemon=True)
         self._thread.start()
 
@@ -155,7 +155,7 @@ async def _chunk(work: OperationWork, page: PageWork, leads: Sequence[Lead]) -> 
     places, and those of chunks that were waiting to ask again.
     """
     async with work.calls.places.held(work.key.client_id) as place:
-        if page.asking.over:
+        if page.asking.over or work.client_work.told:
             return
         try:
             worked = await work.judge(leads, page.hashes, place, page.asking)

@@ -19,7 +19,7 @@ from tallybook.domain.ports import Clients, Job, Operation, Store, Worked
 from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
 from tallybook.engine import worklist
-from tallybook.engine.metering import ChunkMeter, Pace
+from tallybook.engine.metering import ChunkMeter, RateLimiter
 from tallybook.engine.pages import Asking, CallLoop, OperationWork, save_unsaved, work_pages
 from tallybook.engine.patience import patiently
 from tallybook.engine.permits import Place
@@ -84,7 +84,7 @@ class Runner:
         self._worker = f"{executor}/{uuid.uuid4().hex[:8]}"  # a slot is held by one process after the other
         self._ended = ended
         self._calls = CallLoop(limits.calls_at_once, limits.client_calls_at_once)
-        self._pace = Pace(limits.requests_per_minute, limits.client_requests_per_minute)
+        self._limiter = RateLimiter(limits.requests_per_minute, limits.client_requests_per_minute)
         self._halted = False
         self._closed = threading.Event()
 
@@ -101,6 +101,10 @@ class Runner:
         self._closed.set()
         self.halt("the process shuts down")
         self._calls.close()
+
+    def idle_s(self, work: ClientWork) -> float:
+        """How long it was kept waiting: for its minute, its budget, its provider, or a place among others."""
+        return self._calls.places.idle_s(work.key.client_id) - work.idle_before_s
 
     def client_run(self, run_id: str, client_id: str) -> None:
         """Work a client run, or go on with one whose process died. Returns when it is closed, stopped or handed back.
@@ -127,14 +131,15 @@ class Runner:
 
     def _work_for(self, key: ClientKey, timeout_s: float) -> None:
         since = time.monotonic()
-        work = self.registry.enter(key, timeout_s)
+        work = self.registry.enter(key, timeout_s, self._calls.places.idle_s(key.client_id))
         if self._halted:
             work.tell(None, "halted")
         try:
             self._work(key, work)
         finally:
             self.registry.leave(work)
-            self._ledger.submit(progress.book_work, key, int((time.monotonic() - since) * 1000))
+            worked_s = time.monotonic() - since - self.idle_s(work)
+            self._ledger.submit(progress.book_work, key, int(worked_s * 1000))
 
     def _work(self, key: ClientKey, work: ClientWork) -> None:
         error = None
@@ -211,7 +216,7 @@ class Runner:
     ) -> OperationWork:
         async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str], place: Place, asking: Asking) -> Worked:
             book = CallMeter(self._ledger, key, leads[0].lead_id, self._limits.budgets)
-            meter = ChunkMeter(book, place, self._pace, self._calls.calls, lambda: asking.stopped)
+            meter = ChunkMeter(book, place, self._limiter, self._calls.calls, partial(_stop_of, asking, work))
             job = Job(tenant.client, tenant.rubric, version, meter, hashes)
             try:
                 return _one_for_each(leads, await operation.work(leads, job), job)
@@ -235,6 +240,11 @@ class Runner:
         text = f"The store of {key.client_id!r} did not answer during {key.operation}: {error}"
         self._ledger.do(events.append, "store_error", text, run_id=key.run_id, client_id=key.client_id)
         self._ledger.do(endings.close_operation, key, errors=1, finish_reason="store_error")
+
+
+def _stop_of(asking: Asking, work: ClientWork) -> ProviderStop | None:
+    """Why a chunk is to ask no more: another one of the operation run found out, or the run was told gently."""
+    return asking.stopped or work.winding_down
 
 
 def _one_for_each(leads: Sequence[Lead], worked: Worked, job: Job) -> Worked:

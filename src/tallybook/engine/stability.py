@@ -16,7 +16,7 @@ from tallybook.domain.rounds import Round
 from tallybook.domain.rubric import Attribute
 from tallybook.domain.run import OperationName, Stop
 from tallybook.domain.tally import Estimate
-from tallybook.engine.metering import ChunkMeter, Pace
+from tallybook.engine.metering import ChunkMeter, RateLimiter
 from tallybook.engine.permits import Permits, Place
 from tallybook.engine.preview import NoMeter
 from tallybook.engine.runner import Limits
@@ -92,12 +92,12 @@ def _told(error: BaseException) -> str:
 
 
 def _meters(ledger: Ledger, key: OperationKey, limits: Limits) -> MeterOf:
-    pace = Pace(limits.requests_per_minute, limits.client_requests_per_minute)
+    limiter = RateLimiter(limits.requests_per_minute, limits.client_requests_per_minute)
     calls = asyncio.Semaphore(limits.calls_at_once)
 
     def meter(chunk: Sequence[Item], place: Place) -> Meter:
         ledger.submit(reported.heard_of, key.run_id)  # else a long one would be taken for lost
-        return ChunkMeter(CallMeter(ledger, key, chunk[0].key, limits.budgets), place, pace, calls)
+        return ChunkMeter(CallMeter(ledger, key, chunk[0].key, limits.budgets), place, limiter, calls)
 
     return meter
 
@@ -124,7 +124,7 @@ class _Asking:
                 answers = await self.scorer.judge(self.study.attributes, chunk, self.meter_of(chunk, place))
             except ProviderStop as stop:
                 answers = {item.key: stop for item in chunk}
-            self.stop = self.stop or stop_in(answers.values())
+            self.stop = stop_in(answers.values()) or self.stop
         self.heard[number] |= {item.key: answers.get(item.key, _MISSING) for item in chunk}
 
 

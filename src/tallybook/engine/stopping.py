@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tallybook.domain.errors import ProviderStop
 from tallybook.domain.run import Stop
 from tallybook.ledger.keys import ClientKey
 
@@ -19,7 +20,7 @@ CLIENT_TIMEOUT = "client_timeout"
 class ClientWork:
     """A client run in the hands of this process. *stop* set: it was told; *handing_back*: the process shuts down.
 
-    *wake_at*: when it is to go on by itself.
+    *wake_at*: when it is to go on by itself. *idle_before_s*: how long its client had been kept waiting before.
     """
 
     key: ClientKey
@@ -28,6 +29,8 @@ class ClientWork:
     reason: str = ""
     wake_at: datetime | None = None
     handing_back: bool = False
+    gently: bool = False
+    idle_before_s: float = 0.0
     _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -35,13 +38,24 @@ class ClientWork:
     def told(self) -> bool:
         return self.stop is not None or self.handing_back
 
-    def tell(self, stop: Stop | None, reason: str, wake_at: datetime | None = None) -> None:
-        """Stop the calls in flight. *stop* None: hand the client run back."""
+    @property
+    def winding_down(self) -> ProviderStop | None:
+        """Told gently: why no further question is to be put."""
+        if not self.gently:
+            return None
+        return ProviderStop("told to ask no more", reason="quota", blocked_reason=self.reason)
+
+    def tell(self, stop: Stop | None, reason: str, wake_at: datetime | None = None, *, gently: bool = False) -> None:
+        """Stop the calls in flight. *stop* None: hand the client run back. *gently*: they are waited for, since what
+        they are asked was paid for; but nothing more is asked.
+        """
         with self._lock:
-            if self.told and stop is not Stop.CANCEL:
+            harder = stop is Stop.CANCEL or (self.gently and not gently)
+            if self.told and not harder:
                 return
             self.stop, self.reason, self.wake_at, self.handing_back = stop, reason, wake_at, stop is None
-            tasks = list(self._tasks)
+            self.gently = gently
+            tasks = [] if gently else list(self._tasks)
         for task in tasks:
             task.get_loop().call_soon_threadsafe(task.cancel)
 
@@ -53,7 +67,7 @@ class ClientWork:
         task = asyncio.ensure_future(work)
         with self._lock:
             self._tasks.add(task)
-            told = self.told
+            told = self.told and not self.gently
         if told:
             task.cancel()
         try:
@@ -73,8 +87,8 @@ class Registry:
         self._lock = threading.Lock()
         self._works: dict[ClientKey, ClientWork] = {}
 
-    def enter(self, key: ClientKey, timeout_s: float) -> ClientWork:
-        work = ClientWork(key, time.monotonic() + timeout_s)
+    def enter(self, key: ClientKey, timeout_s: float, idle_before_s: float = 0.0) -> ClientWork:
+        work = ClientWork(key, time.monotonic() + timeout_s, idle_before_s=idle_before_s)
         with self._lock:
             self._works[key] = work
         return work

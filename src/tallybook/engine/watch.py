@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec
 from tallybook.database import Tx
 from tallybook.domain.errors import Conflict, NotFound
 from tallybook.domain.ports import Clients
-from tallybook.domain.run import LONGEST_PAUSE, Stop
+from tallybook.domain.run import LONGEST_PAUSE, Blocked, Stop
 from tallybook.engine import lease
 from tallybook.engine.queues import Queues
 from tallybook.engine.runner import Limits, Runner, outlive, tried
@@ -102,14 +102,15 @@ class Watcher:
         told = ledger_work.stops_of(self._ledger.database, sorted({work.key.run_id for work in works}))
         for work in works:
             if work.key.run_id in told:
-                work.tell(*told[work.key.run_id])
+                stop, reason = told[work.key.run_id]
+                work.tell(stop, reason, gently=stop is Stop.PAUSE and reason in list(Blocked))
 
     def _time_out(self) -> None:
         works = self._runner.registry.all()
         if not works:
             return
         for work in works:
-            if time.monotonic() > work.deadline:
+            if time.monotonic() > work.deadline + self._runner.idle_s(work):
                 work.tell(Stop.TIMEOUT, CLIENT_TIMEOUT)
         since = ledger_work.working_since(self._ledger.database, sorted({work.key.run_id for work in works}))
         latest = self._ledger.clock() - timedelta(seconds=self._limits.run_timeout_s)

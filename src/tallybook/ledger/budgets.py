@@ -40,7 +40,10 @@ def of_client(database: Database, client_id: str, budgets: Budgets, now: datetim
     """The day's first. Those without a limit are left out."""
     with database.reading() as connection:
         ask = partial(rows_of, connection)
-        return [_standing(ask, client_id, each, now) for each in spending.held_for_client(ask, client_id, budgets)]
+        return [
+            _standing(ask, client_id, each, now, budgets.in_flight_s)
+            for each in spending.held_for_client(ask, client_id, budgets)
+        ]
 
 
 def bound_by_money_alone(database: Database, client_ids: Sequence[str], budgets: Budgets) -> list[str]:
@@ -55,6 +58,6 @@ def _money_alone(of_client: Sequence[Held], of_run: Ceiling) -> bool:
     return bool(ceilings) and all(each.tokens is None for each in ceilings)
 
 
-def _standing(ask: spending.Ask, client_id: str, held: Held, now: datetime) -> Standing:
-    used = spending.of_client(ask, client_id, held.since(now), now)
+def _standing(ask: spending.Ask, client_id: str, held: Held, now: datetime, in_flight_s: float) -> Standing:
+    used = spending.of_client(ask, client_id, held.since(now), now, in_flight_s)
     return Standing(held.per, held.ceiling, held.own, used.spent, used.set_aside, window_end(held.per, now))

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tallybook.database import Database, stamp
 from tallybook.domain.client import ClientId
 from tallybook.domain.figures import Failures, LeadFigures, UsageLine
-from tallybook.domain.outcome import Kind
+from tallybook.domain.outcome import COUNTED_REASONS, Kind
 from tallybook.domain.run import OperationName, Run, Status
 from tallybook.domain.tally import Tally
 from tallybook.ledger.tables import calls, outcomes, runs, worklist
@@ -91,7 +91,7 @@ def _tries_of_failed(run_id: str) -> sa.Select[Any]:
     )
     tried = (
         sa.select(sa.func.count())
-        .where(_same(other.c, failed.c, *lead), other.c.kind == Kind.FAILED.value, same_input)
+        .where(_same(other.c, failed.c, *lead), other.c.reason.in_(COUNTED_REASONS), same_input)
         .scalar_subquery()
     )
     settled = sa.exists().where(

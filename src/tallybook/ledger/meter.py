@@ -6,13 +6,16 @@ import uuid
 from tallybook.domain.budget import Budgets
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.ports import UNKNOWN
-from tallybook.domain.tally import Estimate, Usage
+from tallybook.domain.tally import NOTHING, Estimate, Usage
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import budgets, calls, events
 from tallybook.ledger.write.budgets import Go
 
 NO_BUDGETS = Budgets()
+NOT_MADE = "not_made"
+"""The result of a call that was booked and then never made. Of such it is known what they used: nothing."""
+NO_USAGE = Usage(0, 0, 0, NOTHING)
 
 
 class CallMeter:
@@ -35,8 +38,7 @@ class CallMeter:
         try:
             found = await self._ledger.wait(budgets.start_within, call, estimate, self._budgets)
         except asyncio.CancelledError:
-            # If it is in the books, it was never made.
-            self._ledger.submit(budgets.settle_reserved, call.call_id, "canceled", Usage(), refused=True)
+            self._ledger.submit(budgets.settle_reserved, call.call_id, NOT_MADE, NO_USAGE)  # if it is in the books
             raise
         if isinstance(found, ProviderStop):
             raise found

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tallybook.database import Row, stamp
-from tallybook.domain.budget import Budgets, Ceiling, Per, window_end, window_start
+from tallybook.domain.budget import IN_FLIGHT_S, Budgets, Ceiling, Per, window_end, window_start
 from tallybook.domain.tally import Money
-
-IN_FLIGHT = timedelta(seconds=120)
-"""A call that is not settled for so long is taken to have used what was set aside for it."""
 
 Ask = Callable[[str, Sequence[object]], Sequence[Row]]
 
@@ -94,18 +91,20 @@ class Used:
         return self.kept + self.in_flight
 
 
-def of_client(ask: Ask, client_id: str, since: datetime, now: datetime, *, but: str = "") -> Used:
+def of_client(
+    ask: Ask, client_id: str, since: datetime, now: datetime, in_flight_s: float = IN_FLIGHT_S, *, but: str = ""
+) -> Used:
     """What the calls of a client used that began at or after *since*. *but*: a reservation that does not count."""
     start = stamp(since)
     tallies = (client_id, start)
     straddling = (client_id, start, client_id, start, start, client_id, start, start, start, start)
-    aside = (stamp(now - IN_FLIGHT), but, client_id, start)
+    aside = (stamp(now - timedelta(seconds=in_flight_s)), but, client_id, start)
     return _used(ask(_OF_CLIENT, (*tallies, *straddling, *aside)))
 
 
-def of_run(ask: Ask, run_id: str, now: datetime, *, but: str = "") -> Used:
+def of_run(ask: Ask, run_id: str, now: datetime, in_flight_s: float = IN_FLIGHT_S, *, but: str = "") -> Used:
     """What the calls of a run used, of all its clients."""
-    return _used(ask(_OF_RUN, (run_id, stamp(now - IN_FLIGHT), but, run_id)))
+    return _used(ask(_OF_RUN, (run_id, stamp(now - timedelta(seconds=in_flight_s)), but, run_id)))
 
 
 def _used(rows: Sequence[Row]) -> Used:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from tallybook.database import Database, read_stamp, stamp
-from tallybook.domain.outcome import Kind, LeadId, Outcome
+from tallybook.domain.outcome import COUNTED_REASONS, Kind, LeadId, Outcome
 from tallybook.domain.run import OperationName, Status, Stop
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.read import OUTCOME_FACTS
@@ -66,7 +66,7 @@ def _of_operation(table: sa.Table, key: OperationKey) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What earlier runs made of a lead: its newest outcome, and how many runs failed per (input, rubric version)."""
+    """What earlier runs made of a lead: its newest outcome, and how many runs it failed per (input, rubric version)."""
 
     kind: Kind
     input_hash: str | None
@@ -79,16 +79,17 @@ def past(
 ) -> Mapping[LeadId, Past]:
     """What earlier runs made of the leads from *first* to *last*."""
     statement = (
-        sa.select(outcomes.c.lead_id, outcomes.c.kind, outcomes.c.input_hash, outcomes.c.rubric_version)
+        sa.select(outcomes.c.lead_id, outcomes.c.kind, outcomes.c.reason)
+        .add_columns(outcomes.c.input_hash, outcomes.c.rubric_version)
         .where(outcomes.c.client_id == client_id, outcomes.c.operation == operation)
         .where(outcomes.c.lead_id >= first, outcomes.c.lead_id <= last)
         .order_by(outcomes.c.lead_id, outcomes.c.at, outcomes.c.run_id)
     )
     found: dict[LeadId, Past] = {}
     with database.reading() as connection:
-        for lead_id, kind, input_hash, rubric_version in connection.execute(statement):
+        for lead_id, kind, reason, input_hash, rubric_version in connection.execute(statement):
             failed = dict(found[lead_id].failed) if lead_id in found else {}
-            if kind == Kind.FAILED:
+            if reason in COUNTED_REASONS:
                 failed[input_hash, rubric_version] = failed.get((input_hash, rubric_version), 0) + 1
             found[lead_id] = Past(Kind(kind), input_hash, rubric_version, failed)
     return found

@@ -77,9 +77,14 @@ class Asking:
                 todo.popleft()
             except ProviderStop as stop:
                 self._stop = stop
-        for item in (item for ask in todo for item in ask.items):
-            if self._stop is not None:
-                self.answers.setdefault(item.key, self._stop)
+        if self._stop is not None:
+            self._leave_pending([item for ask in todo for item in ask.items], self._stop)
+
+    def _leave_pending(self, items: Sequence[Item], stop: ProviderStop) -> None:
+        """Those without a good answer. A judgement that was to be asked for again is none."""
+        for item in items:
+            if not isinstance(self.answers.get(item.key), Failure):
+                self.answers[item.key] = stop
 
     async def _put(self, ask: Ask) -> Sequence[Ask]:
         """Put a question; gives what is still to be asked. Raises ProviderStop."""
@@ -140,18 +145,21 @@ class Asking:
     def _give_up(self, ask: Ask, trouble: Trouble) -> Sequence[Ask]:
         """No try was answered. Raises ProviderStop when no question will be."""
         match trouble.remedy:
-            case Remedy.ASK_LESS:
+            case Remedy.ASK_LESS if len(ask.items) > 1 or self._attempts.health.ever_answered:
                 return self._smaller(ask, trouble.reason, str(trouble))
+            case Remedy.WAIT:
+                raise self._stopped(trouble, "provider_unavailable", self._in(trouble.wait_s))
             case Remedy.WAIT_FOR_QUOTA:
                 raise self._stopped(trouble, "provider_quota", self._quota_turns(trouble.wait_s))
-            case Remedy.MEND_KEY | Remedy.MEND_SETTINGS:
+            case Remedy.MEND_KEY | Remedy.MEND_SETTINGS | Remedy.ASK_LESS:
                 stop = self._stopped(trouble, trouble.reason.value, None)
                 if self._attempts.health.first_to_mend():
                     self._fail(ask, trouble.reason, str(trouble), stop)
                 raise stop
         if self._attempts.health.give_up():
-            wait = max(BROKEN_FOR, timedelta(seconds=trouble.wait_s or 0))
-            raise self._stopped(trouble, "provider_unavailable", self._now() + wait)
+            raise self._stopped(
+                trouble, "provider_unavailable", max(self._now() + BROKEN_FOR, self._in(trouble.wait_s))
+            )
         return self._fail(ask, trouble.reason, str(trouble))
 
     def _stopped(self, trouble: Trouble, blocked_reason: str, wake_at: datetime | None) -> ProviderStop:
@@ -159,13 +167,16 @@ class Asking:
         text = f"{trouble}. {cure}" if cure else str(trouble)
         return ProviderStop(text, reason=trouble.reason, blocked_reason=blocked_reason, wake_at=wake_at)
 
+    def _in(self, wait_s: float | None) -> datetime:
+        return self._now() + timedelta(seconds=wait_s or 0)
+
     def _quota_turns(self, wait_s: float | None) -> datetime | None:
         """When the quota of the day is new. Google counts days of the Pacific coast, and its own hint, some seconds, is
         about the minute; what others sell by the day nobody but they can say.
         """
         now = self._now()
         if wait_s is not None and wait_s >= 3_600:
-            return now + timedelta(seconds=wait_s)
+            return self._in(wait_s)
         if self._attempts.provider.name != "google":
             return None
         tomorrow = now.astimezone(_PACIFIC).date() + timedelta(days=1)
@@ -175,6 +186,7 @@ class Asking:
 _CURES = {
     Remedy.MEND_KEY: "Mend scorer.api_key (TALLYBOOK_SCORER__API_KEY)",
     Remedy.MEND_SETTINGS: "Mend scorer.model or scorer.base_url",
+    Remedy.ASK_LESS: "Mend scorer.model or scorer.base_url",
 }
 _KEEP_TO_RANGE = "In an earlier answer there were {said}. Keep to the range of each attribute."
 

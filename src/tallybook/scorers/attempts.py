@@ -46,6 +46,17 @@ class Heard:
         return FailReason.MISSING_FROM_ANSWER.value if self.reading.missing else "ok"
 
 
+@dataclass
+class _Put:
+    """A question being put. *left_s*: of its deadline."""
+
+    question: Question
+    turns: Sequence[Turn]
+    attributes: Sequence[Attribute]
+    meter: Meter
+    left_s: float
+
+
 @dataclass(eq=False)
 class Attempts:
     """Asks one provider. *jitter* gives numbers from 0 to 1, *clock* seconds."""
@@ -61,52 +72,55 @@ class Attempts:
         self, question: Question, turns: Sequence[Turn], attributes: Sequence[Attribute], meter: Meter
     ) -> Heard:
         """The first answer, good or bad. Raises Trouble when there was none, ProviderStop for a budget."""
-        until = self.clock() + self.patience.deadline_s
+        put = _Put(question, turns, attributes, meter, self.patience.deadline_s)
         number = 1
         while True:
-            await self._wait_for_turn(meter, until)
+            await self._wait_for_turn(meter)
             try:
-                return await self._attempt(question, turns, attributes, meter, number)
+                return await self._attempt(put, number)
             except Trouble as trouble:
-                await meter.pause(self._wait_s(trouble, number, until))
+                await meter.pause(self._wait_s(trouble, put, number))
             number += 1
 
-    async def _wait_for_turn(self, meter: Meter, until: float) -> None:
-        """The provider may have told another question to wait."""
+    async def _wait_for_turn(self, meter: Meter) -> None:
+        """The provider may have told another question to wait; for longer than a question may take, nobody asks."""
         while wait_s := self.health.wait_s:
-            if self.clock() + wait_s > until:
-                raise Trouble(f"{self.provider.name} asks to wait for {wait_s:.0f} s", FailReason.QUOTA, wait_s=wait_s)
+            if wait_s > self.patience.deadline_s:
+                said = f"{self.provider.name} asks to wait for {wait_s:.0f} s"
+                raise Trouble(said, FailReason.QUOTA, Remedy.WAIT, wait_s=wait_s)
             await meter.pause(wait_s)
 
-    def _wait_s(self, trouble: Trouble, number: int, until: float) -> float:
+    def _wait_s(self, trouble: Trouble, put: "_Put", number: int) -> float:
         """How long to wait before the next try. Raises *trouble* when there is none."""
-        if trouble.remedy is not Remedy.ASK_AGAIN or number >= self.patience.tries:
+        if trouble.remedy is not Remedy.ASK_AGAIN:
             raise trouble
+        if trouble.wait_s is not None:
+            self.health.hold(trouble.wait_s)
         wait_s = trouble.wait_s
         if wait_s is None:
             wait_s = self.patience.backoff_s * 2 ** (number - 1) * (0.5 + self.jitter())
-        else:
-            self.health.hold(wait_s)
-        if self.clock() + wait_s > until:
+        put.left_s -= wait_s
+        if number >= self.patience.tries or put.left_s < 0:
             raise trouble
         return wait_s
 
-    async def _attempt(
-        self, question: Question, turns: Sequence[Turn], attributes: Sequence[Attribute], meter: Meter, number: int
-    ) -> Heard:
-        """One request, one row."""
-        estimate = self.estimate(question, len(attributes), turns)
-        call_id = await meter.start(provider=self.provider.name, model=self.model, attempt=number, estimate=estimate)
+    async def _attempt(self, put: "_Put", number: int) -> Heard:
+        """One request, one row. Waiting to be let through is not the provider's time."""
+        estimate = self.estimate(put.question, len(put.attributes), put.turns)
+        name = self.provider.name
+        call_id = await put.meter.start(provider=name, model=self.model, attempt=number, estimate=estimate)
+        begun = self.clock()
         result, usage, refused = FailReason.UNKNOWN.value, Usage(), False
         try:
             async with asyncio.timeout(self.patience.request_timeout_s):
-                reply = await self.provider.ask(question.instructions, turns, call_id)
-            usage, heard = reply.usage, hear(reply, question, attributes)
+                reply = await self.provider.ask(put.question.instructions, put.turns, call_id)
+            usage, heard = reply.usage, hear(reply, put.question, put.attributes)
             result = heard.result
         except TimeoutError:
             result = FailReason.TIMEOUT.value
-            limit_s = self.patience.request_timeout_s
-            raise Trouble(f"{self.provider.name} did not answer within {limit_s:g} s", FailReason.TIMEOUT) from None
+            raise Trouble(
+                f"{name} did not answer within {self.patience.request_timeout_s:g} s", FailReason.TIMEOUT
+            ) from None
         except asyncio.CancelledError:
             result = "canceled"
             raise
@@ -114,7 +128,8 @@ class Attempts:
             result, refused = trouble.reason.value, trouble.refused
             raise
         finally:
-            meter.settle(call_id, result=result, usage=usage, refused=refused)
+            put.left_s -= self.clock() - begun
+            put.meter.settle(call_id, result=result, usage=usage, refused=refused)
         self.health.answered()
         return heard
 

@@ -6,6 +6,11 @@ MOST_GIVEN_UP = 3
 """So many questions in a row that no try could answer, and the provider is taken for broken."""
 
 
+LONGEST_HOLD_S = 86_400.0
+UNDER_WAY_S = 60.0
+"""For so long after a refusal, questions that were under way by then may come back with the same."""
+
+
 class Health:
     """Shared by everything that asks one provider. Belongs to one event loop."""
 
@@ -13,7 +18,8 @@ class Health:
         self._clock = clock
         self._not_before = 0.0
         self._given_up = 0
-        self._mending = False
+        self._found_out_at: float | None = None
+        self.ever_answered = False
 
     @property
     def wait_s(self) -> float:
@@ -22,10 +28,10 @@ class Health:
 
     def hold(self, seconds: float) -> None:
         """The provider asked for a pause; it goes for every question, not only for the one it answered."""
-        self._not_before = max(self._not_before, self._clock() + seconds)
+        self._not_before = max(self._not_before, self._clock() + min(seconds, LONGEST_HOLD_S))
 
     def answered(self) -> None:
-        self._given_up, self._mending = 0, False
+        self._given_up, self._found_out_at, self.ever_answered = 0, None, True
 
     def give_up(self) -> bool:
         """A question is given up. True when that makes too many: nothing is to be asked for a while."""
@@ -34,7 +40,9 @@ class Health:
 
     def first_to_mend(self) -> bool:
         """Something must be mended by hand. True for the first question that finds out: its leads alone have failed,
-        those of others that were under way stay pending.
+        those of others that were under way stay pending. Long after, whoever asks again is the first again.
         """
-        first, self._mending = not self._mending, True
+        now = self._clock()
+        first = self._found_out_at is None or now - self._found_out_at > UNDER_WAY_S
+        self._found_out_at = now if first else self._found_out_at
         return first

@@ -30,7 +30,7 @@ class Named:
 
     provider: str
     model: str
-    api_key: str
+    api_key: str = field(repr=False)
     base_url: str | None = None
     own: Mapping[str, Rate] = field(default_factory=dict)
 

@@ -93,6 +93,6 @@ class Prices:
         )
         try:
             price = genai_prices.calc_price(used, self.model, provider_id=self.provider)
-        except LookupError:
+        except (LookupError, ValueError):  # in no list, or counts that cannot be
             return None
         return Money.usd(price.total_price)

@@ -22,6 +22,7 @@ class Remedy(StrEnum):
 
     ASK_AGAIN = "ask_again"
     ASK_LESS = "ask_less"
+    WAIT = "wait"
     WAIT_FOR_QUOTA = "wait_for_quota"
     MEND_KEY = "mend_key"
     MEND_SETTINGS = "mend_settings"

@@ -4,9 +4,15 @@ it: that takes seconds, and needs the extra `tallybook[llm]`.
 No request is repeated here: the libraries' own retries are off, because each attempt is a row in the books.
 """
 
+import logging
+import re
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import cached_property
 
+import httpx2
+from google.auth.exceptions import GoogleAuthError
 from pydantic_ai.exceptions import (
     AgentRunError,
     ModelAPIError,
@@ -35,6 +41,7 @@ from tallybook.scorers.provider import Ending, Remedy, Reply, Trouble, Turn
 CALL_ID_HEADER = "x-client-request-id"
 """OpenAI keeps it in its logs; the others ignore it."""
 MOST_SAID = 200
+SHOWN_OF_KEY = 8
 MASK = "********"
 _ENDINGS = {"length": Ending.CUT, "content_filter": Ending.BLOCKED}
 
@@ -44,12 +51,14 @@ _REFUSALS: Sequence[tuple[type[ModelAPIError], str, FailReason, Remedy]] = (
     (ModelAuthenticationError, "the key was refused", FailReason.AUTH, Remedy.MEND_KEY),
     (ModelNotFoundError, "there is no such model", FailReason.MODEL_CONFIG, Remedy.MEND_SETTINGS),
     (ModelContextWindowExceededError, "the question is too long", FailReason.MODEL_CONFIG, Remedy.ASK_LESS),
-    (ModelRequestRejectedError, "the request was refused", FailReason.MODEL_CONFIG, Remedy.MEND_SETTINGS),
+    (ModelRequestRejectedError, "the request was refused", FailReason.MODEL_CONFIG, Remedy.ASK_LESS),
 )
 """The narrower before the wider."""
 
 # Models that reason take no temperature. The library leaves it out and says so, at every call.
 warnings.filterwarnings("ignore", message="Sampling parameters", category=UserWarning)
+for chatty in ("anthropic", "openai", "google_genai", "httpx2", "httpcore2"):
+    logging.getLogger(chatty).setLevel(logging.INFO)  # at DEBUG they write whole requests, profiles and all
 
 
 class PydanticProvider:
@@ -60,9 +69,9 @@ class PydanticProvider:
         self.model = model
         self._key = api_key
         self._prices = prices
-        self._asked = _model(name, model, api_key, base_url)
-        answer = OutputObjectDefinition(json_schema=dict(ANSWER_SCHEMA), name="answer")
-        self._parameters = ModelRequestParameters(output_mode="native", output_object=answer)
+        self._base_url = base_url
+        with suppress(GoogleAuthError, UserError):  # what cannot be connected is told by the first question
+            _ = self._asked  # now, and not in the time of a call
 
     async def ask(self, instructions: str, turns: Sequence[Turn], call_id: str) -> Reply:
         settings = ModelSettings(temperature=0.0, max_retries=0, extra_headers={CALL_ID_HEADER: call_id})
@@ -70,19 +79,33 @@ class PydanticProvider:
             settings = {**settings, "anthropic_cache_instructions": True}  # type: ignore[typeddict-unknown-key]  # its own
         try:
             response = await self._asked.request(_messages(instructions, turns), settings, self._parameters)
+            return self._reply(response)
         except AgentRunError as error:
             trouble = self._trouble(error)
         except UserError as error:
             text = f"{self.name}:{self.model} cannot be asked{self._said(error.message)}"
             trouble = Trouble(text, FailReason.MODEL_CONFIG, Remedy.MEND_SETTINGS, refused=True)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except GoogleAuthError:
+            text = f"{self.name}: Google's own credentials are missing or were refused"
+            trouble = Trouble(text, FailReason.AUTH, Remedy.MEND_KEY, refused=True)
+        except (httpx2.HTTPError, AttributeError, LookupError, TypeError, ValueError) as error:
             text = f"{self.name} answered what its library cannot read ({type(error).__name__})"
             trouble = Trouble(text, FailReason.UNAVAILABLE)
-        else:
-            return self._reply(response)
         if isinstance(trouble, Reply):
             return trouble
         raise trouble  # out here, so that it carries no exception of the library's
+
+    @cached_property
+    def _asked(self) -> Model:
+        return _model(self.name, self.model, self._key, self._base_url)
+
+    @cached_property
+    def _parameters(self) -> ModelRequestParameters:
+        """With the schema of an answer where the model takes one; the instructions describe it in any case."""
+        if not self._asked.profile.get("supports_json_schema_output", False):
+            return ModelRequestParameters()
+        answer = OutputObjectDefinition(json_schema=dict(ANSWER_SCHEMA), name="answer")
+        return ModelRequestParameters(output_mode="native", output_object=answer)
 
     def priced(self, estimate: Estimate) -> Estimate:
         return self._prices.estimate(estimate)
@@ -128,6 +151,8 @@ class PydanticProvider:
 
     def _said(self, text: str) -> str:
         """The provider's own words: on one line, short, and never with the key, which some repeat."""
+        if len(self._key) >= SHOWN_OF_KEY:  # some repeat the beginning of it, or all of it in another notation
+            text = re.sub(rf"{re.escape(self._key[:SHOWN_OF_KEY])}[\w-]*", MASK, text)
         plain = " ".join((text.replace(self._key, MASK) if self._key else text).split())
         return f": {plain[:MOST_SAID]}" if plain else ""
 

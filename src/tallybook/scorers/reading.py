@@ -14,7 +14,9 @@ DEEPEST = 5
 """How far below the top the entries are looked for."""
 LONGEST_EVIDENCE = 500
 LARGEST = 10**9
+MOST_BRACKETS = 1_000
 _YES, _NO, _UNJUDGED = ("yes", "true"), ("no", "false"), ("", "null", "none", "n/a", "unscored", "unknown")
+_BRACKET = re.compile(r"[\[{]")
 _POINTS_NAMES = ("points", "score", "value")
 
 
@@ -50,11 +52,11 @@ def read_answer(text: str, question: Question, attributes: Sequence[Attribute]) 
 
 
 def _entries_of(text: str, question: Question) -> Sequence[Mapping[str, object]]:
+    """Of all JSON values in the text: some models give each entry a line of its own."""
     documents = list(_documents(text))
-    for document in documents:
-        found = _find_entries(document, question, DEEPEST)
-        if found is not None:
-            return found
+    found = [_find_entries(document, question, DEEPEST) for document in documents]
+    if any(entries is not None for entries in found):
+        return [entry for entries in found for entry in entries or ()]
     if documents:
         raise Unreadable('the JSON has no list of items: it must be {"items": [{"id": …, "attributes": […]}]}')
     raise Unreadable("it is not JSON: it must be one JSON object and nothing else")
@@ -64,17 +66,25 @@ def _documents(text: str) -> Iterator[object]:
     """The JSON values of *text*: the whole of it, else those that stand in a fence or between words."""
     try:
         yield json.loads(text)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return
+    except ValueError:
         yield from _embedded(text)
 
 
 def _embedded(text: str) -> Iterator[object]:
+    """Brackets that open nothing are passed over, but not for ever: each costs a look at what follows."""
     decoder = json.JSONDecoder()
     place = 0
-    while found := re.compile(r"[\[{]").search(text, place):
+    for _ in range(MOST_BRACKETS):
+        found = _BRACKET.search(text, place)
+        if found is None:
+            return
         try:
             value, place = decoder.raw_decode(text, found.start())
-        except (ValueError, RecursionError):
+        except RecursionError:
+            return
+        except ValueError:
             place = found.start() + 1
         else:
             yield value

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,10 @@ def scene(*says: Trouble | Reply | BaseException, name: str = "google") -> Scene
     return Scene(ToldProvider(list(says), name))
 
 
+def good_for(items: Sequence[Item]) -> Reply:
+    return good([Turn(question(ATTRIBUTES, items).text)])
+
+
 def stop_of(answers: dict[str, Answer]) -> ProviderStop:
     (stop,) = {answer for answer in answers.values() if isinstance(answer, ProviderStop)}
     return stop
@@ -115,7 +120,8 @@ def test_a_question_that_is_too_long_is_halved_and_a_single_one_has_failed() -> 
     answers = told.about()
     assert told.sizes == [4, 2, 2]
     assert all(isinstance(answer, Judgement) for answer in answers.values())
-    assert scene(long).about(ITEMS[:1]) == {"lead-0": Failure(FailReason.MODEL_CONFIG, "it failed")}
+    told.provider.says = [long]
+    assert told.about(ITEMS[:1]) == {"lead-0": Failure(FailReason.MODEL_CONFIG, "it failed")}
 
 
 def test_tries_wait_twice_as_long_each_time_and_are_booked_each() -> None:
@@ -135,12 +141,55 @@ def test_a_wait_the_provider_names_is_kept_by_every_question() -> None:
     assert told.meter.paused == [30, 20]
 
 
-def test_a_question_whose_deadline_lies_before_the_end_of_the_pause_is_given_up_unasked() -> None:
+def test_where_the_provider_asks_for_more_time_than_a_question_has_nothing_is_asked_and_nobody_fails() -> None:
     told = scene()
     told.health.hold(500)
-    answers = told.about()
-    assert set(answers.values()) == {Failure(FailReason.QUOTA, "google asks to wait for 500 s")}
+    stop = stop_of(told.about())
+    assert (stop.blocked_reason, stop.wake_at) == ("provider_unavailable", NOON + timedelta(seconds=500))
     assert told.provider.asked == []
+
+
+def test_the_wait_named_with_the_last_try_is_kept_by_the_next_question() -> None:
+    told = scene(*[trouble(FailReason.QUOTA, wait_s=20.0) for _ in range(3)])
+    told.about()
+    assert told.health.wait_s == 20
+
+
+def test_waiting_to_be_let_through_is_not_the_provider_s_time() -> None:
+    told = scene(trouble())
+    start = told.meter.start
+
+    async def slowly(**facts: Any) -> str:
+        told.clock.now += 95  # of 100 s that a question may take
+        return await start(**facts)
+
+    told.meter.start = slowly  # type: ignore[method-assign]  # our own limiter
+    assert all(isinstance(answer, Judgement) for answer in told.about().values())
+
+
+def test_a_stop_during_the_second_question_about_points_out_of_range_is_not_lost() -> None:
+    short_id = next(iter(question(ATTRIBUTES, ITEMS[:1]).items))
+    outside = Reply(json.dumps([{"id": short_id, "attributes": {"a": 99}}]), Ending.COMPLETE, Usage(9, 0, 1))
+    told = scene(outside, trouble(FailReason.QUOTA, remedy=Remedy.WAIT_FOR_QUOTA))
+    assert stop_of(told.about(ITEMS[:1])).blocked_reason == "provider_quota"
+
+
+def test_a_prompt_that_is_refused_costs_its_lead_alone_once_the_provider_has_answered_anything() -> None:
+    refused = trouble(FailReason.MODEL_CONFIG, remedy=Remedy.ASK_LESS, refused=True)
+    told = scene(refused, refused, good_for(ITEMS[2:]), refused, good_for(ITEMS[1:2]))
+    answers = told.about()
+    assert [type(answers[item.key]).__name__ for item in ITEMS] == ["Failure", "Judgement", "Judgement", "Judgement"]
+
+
+def test_settings_that_are_refused_from_the_first_question_on_stop_the_asking() -> None:
+    refused = [trouble(FailReason.MODEL_CONFIG, remedy=Remedy.ASK_LESS, refused=True) for _ in range(9)]
+    told = scene(*refused)
+    answers = told.about()
+    assert told.sizes == [4, 2, 2, 1]
+    assert [type(answers[item.key]).__name__ for item in ITEMS].count("Failure") == 1
+    assert stop_of({key: each for key, each in answers.items() if not isinstance(each, Failure)}).blocked_reason == (
+        "model_config"
+    )
 
 
 def test_when_the_provider_is_broken_the_rest_waits_a_quarter_of_an_hour_or_as_long_as_it_says() -> None:

@@ -1,9 +1,10 @@
 """What the library's exceptions come to. Over HTTP, with every provider: tests/stories."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
+from google.auth.exceptions import DefaultCredentialsError
 from pydantic_ai.exceptions import (
     ModelAPIError,
     ModelAuthenticationError,
@@ -24,6 +25,8 @@ KEY = "sk-planted-0815"
 
 class Raising:
     """A model of the library that fails."""
+
+    profile: Mapping[str, object] = {}
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -85,6 +88,23 @@ def test_no_trouble_carries_the_library_s_exception() -> None:
 def test_of_a_refused_key_nothing_is_repeated() -> None:
     """F35"""
     assert str(trouble_of(refused_key())) == "openai answered 401: the key was refused"
+
+
+def test_a_model_that_takes_no_schema_is_asked_for_plain_text() -> None:
+    old = PydanticProvider("anthropic", "claude-3-haiku-20240307", KEY, None, Prices("anthropic", "x"))
+    new = PydanticProvider("anthropic", "claude-haiku-4-5", KEY, None, Prices("anthropic", "x"))
+    assert (old._parameters.output_mode, new._parameters.output_mode) == ("text", "native")
+
+
+def test_credentials_that_google_misses_are_to_be_mended() -> None:
+    trouble = trouble_of(DefaultCredentialsError("none found"))  # type: ignore[no-untyped-call]  # untyped there
+    assert (trouble.reason, trouble.remedy) == (FailReason.AUTH, Remedy.MEND_KEY)
+
+
+def test_the_beginning_of_the_key_is_hidden_too() -> None:
+    """F35"""
+    said = str(trouble_of(ModelHTTPError(500, "m", {"message": f"bad value b'{KEY[:10]}\\n...'"})))
+    assert said == f"openai answered 500: bad value b'{MASK}\\n...'"
 
 
 WORDS = f"No to {KEY}!\nReally"

@@ -47,7 +47,10 @@ def start_within(tx: Tx, call: Call, estimate: Estimate, budgets: Budgets) -> Go
     payable = _payable(held, estimate)
     if not payable:
         return unpriced(call.key, call.model, held[0])
-    return _start_if_it_fits(tx, call, payable, _wanted(estimate), priced=not estimate.unpriced)
+    _one_at_a_time(tx, call, payable)
+    wanted = _wanted(estimate)
+    limits = [limit for each in payable for limit in _limits(tx, call, each, wanted, budgets.in_flight_s)]
+    return _start_if_it_fits(tx, call, limits, wanted, priced=not estimate.unpriced)
 
 
 def _held(tx: Tx, call: Call, budgets: Budgets) -> list[Held]:
@@ -73,9 +76,9 @@ def _wanted(estimate: Estimate) -> Amount:
     return Amount(max(1, estimate.total_tokens), 1 if estimate == UNKNOWN else estimate.cost.pico_usd)
 
 
-def _start_if_it_fits(tx: Tx, call: Call, held: Sequence[Held], wanted: Amount, *, priced: bool) -> Go | ProviderStop:
-    _one_at_a_time(tx, call, held)
-    limits = [limit for each in held for limit in _limits(tx, call, each, wanted)]
+def _start_if_it_fits(
+    tx: Tx, call: Call, limits: Sequence[Limit], wanted: Amount, *, priced: bool
+) -> Go | ProviderStop:
     for limit in limits:
         if not limit.may_fit:
             note_exhausted(tx, call.key, limit)
@@ -96,11 +99,13 @@ def _one_at_a_time(tx: Tx, call: Call, held: Sequence[Held]) -> None:
         tx.serialize(f"budget {call.key.client_id}")
 
 
-def _limits(tx: Tx, call: Call, held: Held, wanted: Amount) -> Iterator[Limit]:
+def _limits(tx: Tx, call: Call, held: Held, wanted: Amount, in_flight_s: float) -> Iterator[Limit]:
     if held.per is Per.RUN:
-        used = spending.of_run(tx.rows, call.key.run_id, tx.now, but=call.call_id)
+        used = spending.of_run(tx.rows, call.key.run_id, tx.now, in_flight_s, but=call.call_id)
     else:
-        used = spending.of_client(tx.rows, call.key.client_id, held.since(tx.now), tx.now, but=call.call_id)
+        used = spending.of_client(
+            tx.rows, call.key.client_id, held.since(tx.now), tx.now, in_flight_s, but=call.call_id
+        )
     all_used = used.spent + used.set_aside
     if held.ceiling.tokens is not None:
         yield Limit(held, False, held.ceiling.tokens, all_used.tokens, used.in_flight.tokens, wanted.tokens)
