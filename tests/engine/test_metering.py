@@ -238,9 +238,11 @@ def test_a_permit_comes_back_though_a_plug_forgot_to_settle(house: House) -> Non
         permits, calls = Permits(1), asyncio.Semaphore(1)
         async with permits.held("acme") as place:
             meter = ChunkMeter(CallMeter(house.ledger, key, "c", Budgets()), place, RateLimiter(None, None), calls)
-            await meter.start(provider="p", model="m")
+            call_id = await meter.start(provider="p", model="m")
             assert calls.locked()
             meter.close()
+            assert not calls.locked()
+            meter.settle(call_id, result="ok", usage=Usage(1, 0, 1))  # and is not given back twice
         return calls.locked()
 
     assert not asyncio.run(story())

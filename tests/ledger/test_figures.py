@@ -70,11 +70,23 @@ def test_the_tries_left_are_counted_over_all_runs(house: House) -> None:
 def test_with_another_input_the_tries_begin_anew(house: House) -> None:
     past(house, Past("261122-080000", failed=1), Past("261123-080000"))
     key = OperationKey("261123-080000", ONE, LEADS)
-    other = Outcome.failed("late", FailReason.QUOTA, input_hash="other", versions=Versions(rubric="r1"))
+    other = Outcome.failed("late", FailReason.EMPTY_RESPONSE, input_hash="other", versions=Versions(rubric="r1"))
     with at(house, datetime(2026, 11, 23, 9, tzinfo=UTC)) as tx:
         progress.add_to_worklist(tx, key, [_candidate("late")])
         progress.record(tx, key, [other])
-    assert figures.failures(house.database, "261123-080000", MOST_RUNS) == [Failures(ONE, LEADS, "quota", 1, {2: 1})]
+    assert figures.failures(house.database, "261123-080000", MOST_RUNS) == [
+        Failures(ONE, LEADS, "empty_response", 1, {2: 1})
+    ]
+
+
+def test_the_provider_s_trouble_uses_up_no_try(house: House) -> None:
+    """F28"""
+    past(house, Past("261123-080000"))
+    key = OperationKey("261123-080000", ONE, LEADS)
+    with at(house, datetime(2026, 11, 23, 9, tzinfo=UTC)) as tx:
+        progress.add_to_worklist(tx, key, [_candidate("late")])
+        progress.record(tx, key, [Outcome.failed("late", FailReason.QUOTA, input_hash="in")])
+    assert figures.failures(house.database, "261123-080000", MOST_RUNS) == [Failures(ONE, LEADS, "quota", 1, {3: 1})]
 
 
 # The run before

@@ -116,6 +116,9 @@ Answer = Judgement | Failure | ProviderStop
 """A ProviderStop: it was not asked about, or not answered, because asking on is pointless. It stays pending."""
 
 
+MISSING = Failure(FailReason.MISSING_FROM_ANSWER, "the scorer's answer left it out")
+
+
 def stop_in(answers: Iterable[Answer]) -> ProviderStop | None:
     """Why asking is to end early, if it is."""
     stops = (answer.stop if isinstance(answer, Failure) else answer for answer in answers)

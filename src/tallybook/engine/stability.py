@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderStop
-from tallybook.domain.outcome import FailReason, LeadId
-from tallybook.domain.ports import Answer, Failure, Item, Meter, Scorer, stop_in
+from tallybook.domain.outcome import LeadId
+from tallybook.domain.ports import MISSING, Answer, Item, Meter, Scorer, stop_in
 from tallybook.domain.rounds import Round
 from tallybook.domain.rubric import Attribute
 from tallybook.domain.run import OperationName, Stop
@@ -28,8 +28,6 @@ from tallybook.ledger.write.starts import RunIdStyle
 
 Heard = Mapping[LeadId, Answer]
 MeterOf = Callable[[Sequence[Item], Place], Meter]
-
-_MISSING = Failure(FailReason.MISSING_FROM_ANSWER, "the scorer's answer left it out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ class _Asking:
             except ProviderStop as stop:
                 answers = {item.key: stop for item in chunk}
             self.stop = stop_in(answers.values()) or self.stop
-        self.heard[number] |= {item.key: answers.get(item.key, _MISSING) for item in chunk}
+        self.heard[number] |= {item.key: answers.get(item.key, MISSING) for item in chunk}
 
 
 async def _ask(scorer: Scorer, study: Study, limits: Limits, meter_of: MeterOf) -> Sequence[Heard]:

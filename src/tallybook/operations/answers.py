@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from tallybook.domain.lead import Lead
-from tallybook.domain.outcome import FailReason, Outcome, SkipReason, Versions
-from tallybook.domain.ports import Answer, Failure, Item, Job, Scorer
+from tallybook.domain.outcome import Outcome, SkipReason, Versions
+from tallybook.domain.ports import MISSING, Answer, Failure, Item, Job, Scorer
 from tallybook.domain.rubric import FORMULA, Attribute
-
-MISSING = Failure(FailReason.MISSING_FROM_ANSWER, "the scorer's answer left it out")
 
 
 async def ask(scorer: Scorer, attributes: Sequence[Attribute], items: Sequence[Item], job: Job) -> Mapping[str, Answer]:
