@@ -1,7 +1,6 @@
 """Short ways to have the look-alike provider asked, and to hold its bill against the books."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,8 @@ from tallybook.domain.run import Run
 from tallybook.ledger.tables import calls
 from tallybook.scorers.attempts import Patience
 from tallybook.scorers.model import ModelScorer, Named
-from tallybook.testing.model_server import Bill, ModelServer, Record
-from tests.stories.acting import done, furnished
+from tallybook.testing.model_server import ModelServer, Record
+from tests.stories.acting import done, furnished, kinds
 
 KEY = "sk-planted-9f31c7d2"
 MODELS = {"google": "gemini-2.5-flash", "openai": "gpt-5-mini", "anthropic": "claude-haiku-4-5"}
@@ -92,17 +91,6 @@ def _tokens_of_record(record: Record) -> tuple[int, ...]:
     return record.input_tokens, record.cached_tokens, record.output_tokens
 
 
-@dataclass(frozen=True)
-class Told:
-    """One run of one client: what the server saw and what the books say. *kinds*: by the number of the lead."""
-
-    run: Run
-    requests: list[int]
-    results: list[str | None]
-    kinds: Mapping[int, str]
-    bill: Bill
-
-
 def lead(number: int, text: str = "") -> Lead:
     return Lead(
         f"people.test/in/{number}", headline=f"Head of logistics, site {number}", about=f"Number {number}. {text}"
@@ -119,17 +107,20 @@ def furnished_with(house: House, people: Sequence[Lead], client_id: str = "acme"
     house.clients.put_leads(client_id, list(people))
 
 
-@contextmanager
-def serving(**facts: Any) -> Iterator[ModelServer]:
-    with ModelServer(**facts) as server:
-        yield server
-
-
 def asked_once(house: House, server: ModelServer, scorer: ModelScorer | None = None, **facts: Any) -> Run:
     """A whole run in which the server is asked; books and bill agree."""
     run = done(house, scorer=scorer or scorer_of(server), **facts)
     agree(house, run, server)
     return run
+
+
+def by_number(house: House, run: Run) -> dict[int, str]:
+    """What became of each lead of `leads`."""
+    return {int(lead_id.rpartition("/")[2]): kind for lead_id, kind in kinds(house, run.run_id).items()}
+
+
+def scored(*numbers: int) -> dict[int, str]:
+    return dict.fromkeys(numbers, "scored")
 
 
 def sizes(server: ModelServer) -> list[int]:

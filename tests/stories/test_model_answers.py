@@ -1,44 +1,24 @@
 """Every answer a provider gives, over HTTP, by the real client libraries: what is asked, booked and made of it."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from benchmarks.house import House
-from tallybook.domain.run import Run, Status
+from tallybook.domain.run import Status
 from tallybook.ledger import read
 from tallybook.testing.model_server import Fault, ModelServer
-from tests.stories.acting import asked, done, kinds, texts
+from tests.stories.acting import asked, done, texts
 from tests.stories.asking import (
-    PROVIDERS,
     asked_once,
+    by_number,
     calls_of,
     furnished_with,
     lead,
     leads,
     results,
+    scored,
     scorer_of,
     sizes,
 )
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer(retry_after_s=0.02, slow_s=0.3) as server:
-        yield server
-
-
-@pytest.fixture(params=PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-def by_number(house: House, run: Run) -> dict[int, str]:
-    return {int(lead_id.rpartition("/")[2]): kind for lead_id, kind in kinds(house, run.run_id).items()}
-
-
-def scored(*numbers: int) -> dict[int, str]:
-    return dict.fromkeys(numbers, "scored")
 
 
 def test_a_good_answer_is_one_request_and_one_row(sqlite_house: House, server: ModelServer, provider: str) -> None:

@@ -1,7 +1,6 @@
 """When asking ends early: what was paid for is kept, who waits learns of it, and nobody is given up for it."""
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -26,12 +25,6 @@ from tests.stories.acting import (
     until,
 )
 from tests.stories.asking import QUICK, agree, furnished_with, leads, results, scorer_of, sizes
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer(retry_after_s=0.02) as server:
-        yield server
 
 
 def paused(house: House, run_id: str) -> Run:

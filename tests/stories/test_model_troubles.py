@@ -1,49 +1,30 @@
 """A provider that gives no answer: what is tried again, what it costs, and when asking stops."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from benchmarks.house import House
-from tallybook.domain.run import Run, Status, Stop
+from tallybook.domain.run import Status, Stop
 from tallybook.engine import trigger
 from tallybook.engine.runner import Limits
 from tallybook.ledger import read
 from tallybook.testing.model_server import Fault, ModelServer
-from tests.stories.acting import at_work, done, ended, kinds, started, texts, until
+from tests.stories.acting import at_work, done, ended, started, texts, until
 from tests.stories.asking import (
-    PROVIDERS,
     QUICK,
     agree,
     asked_once,
+    by_number,
     calls_of,
     furnished_with,
     leads,
     results,
+    scored,
     scorer_of,
     sizes,
 )
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer(retry_after_s=0.02, slow_s=0.3) as server:
-        yield server
-
-
-@pytest.fixture(params=PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-def by_number(house: House, run: Run) -> dict[int, str]:
-    return {int(lead_id.rpartition("/")[2]): kind for lead_id, kind in kinds(house, run.run_id).items()}
-
-
-def scored(*numbers: int) -> dict[int, str]:
-    return dict.fromkeys(numbers, "scored")
 
 
 @pytest.mark.parametrize(
