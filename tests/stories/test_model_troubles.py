@@ -79,9 +79,9 @@ def test_the_wait_that_a_provider_asks_for_is_kept(sqlite_house: House, provider
 def test_an_answer_that_does_not_come_is_given_up_and_asked_for_again(sqlite_house: House, provider: str) -> None:
     """F40"""
     furnished_with(sqlite_house, leads(5))
-    with ModelServer(slow_s=3.0) as server:
+    with ModelServer(slow_s=8.0) as server:
         server.then(Fault.SLOW)
-        scorer = scorer_of(server, provider, replace(QUICK, request_timeout_s=0.7))
+        scorer = scorer_of(server, provider, replace(QUICK, request_timeout_s=1.5))
         run = asked_once(sqlite_house, server, scorer)
         assert results(sqlite_house, run.run_id) == ["timeout", "ok"]
         assert run.tally.unmeasured == 1
@@ -97,7 +97,7 @@ def test_one_deadline_holds_for_all_tries_and_waits(sqlite_house: House) -> None
         assert set(by_number(sqlite_house, run).values()) == {"failed(quota)"}
         assert run.started_at is not None
         assert run.ended_at is not None
-        assert run.ended_at - run.started_at < timedelta(seconds=2)
+        assert run.ended_at - run.started_at < timedelta(seconds=20)  # the provider asked for 30
 
 
 REFUSED = {
