@@ -53,7 +53,7 @@ def test_without_a_budget_a_call_is_booked_by_one_statement(
 
         def counted(tx: Tx, statement: str, parameters: object = (), real: object = real) -> object:
             statements.append(statement)
-            return real(tx, statement, parameters)  # type: ignore[operator]
+            return real(tx, statement, parameters)  # type: ignore[operator]  # the real one, as it was
 
         monkeypatch.setattr(Tx, name, counted)
     assert wanting(ledger, key, "c1", estimate, Budgets()) is Go.FREELY
