@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from tallybook import migrations
 from tallybook.database import Database
 from tallybook.domain.errors import LedgerUnavailable, SchemaMismatch
+from tallybook.ledger import server_tables  # noqa: F401  # declares its tables
+from tallybook.ledger.columns import METADATA
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.tables import METADATA, operation_runs
+from tallybook.ledger.tables import operation_runs
 from tests.ledger.scenes import Clock, closed, told, working
 from tests.ledger.spending import day_of, spent
 

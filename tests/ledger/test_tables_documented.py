@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tallybook.ledger.tables import METADATA as LEDGER
+from tallybook.ledger import server_tables  # noqa: F401  # declares its tables
+from tallybook.ledger.columns import METADATA as LEDGER
 from tallybook.stores.tables import METADATA as STORE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")

@@ -4,7 +4,8 @@ import sqlalchemy as sa
 
 from tallybook import migrations
 from tallybook.database import Database
-from tallybook.ledger.tables import METADATA as LEDGER
+from tallybook.ledger import server_tables  # noqa: F401  # declares its tables
+from tallybook.ledger.columns import METADATA as LEDGER
 from tallybook.stores.tables import METADATA as STORE
 
 DECLARED = {table.name: table for metadata in (LEDGER, STORE) for table in metadata.sorted_tables}

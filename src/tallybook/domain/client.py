@@ -28,7 +28,8 @@ class Source(StrEnum):
 class Client:
     """A tenant. *service_level* 1 scores leads, 2 and above also harvests and scores posts.
 
-    *paused_here*: paused by the operator in Tallybook, whatever its source says.
+    *paused_here*: paused by the operator in Tallybook, whatever its source says. *daily_target*: the most leads whose
+    posts are harvested in a day of its timezone; None: as many as the settings say.
     """
 
     client_id: ClientId
@@ -39,6 +40,7 @@ class Client:
     timezone: str | None = None
     source: Source = Source.FILE
     paused_here: bool = False
+    daily_target: int | None = None
 
     @property
     def wants_posts(self) -> bool:

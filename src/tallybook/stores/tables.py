@@ -24,6 +24,7 @@ clients = sa.Table(
     sa.Column("timezone", sa.Text),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("paused_here", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("daily_target", sa.Integer),
 )
 
 leads = sa.Table(
