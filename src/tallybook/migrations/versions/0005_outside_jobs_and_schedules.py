@@ -1,4 +1,4 @@
-"""Outside jobs are attempts and are looked after; deliveries say of what they speak; schedules know what they missed."""
+"""Outside jobs are attempts and looked after; deliveries say of what they speak; schedules know what they missed."""
 
 import sqlalchemy as sa
 from alembic import op
