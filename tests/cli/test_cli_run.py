@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tallybook.ledger import read
-from tallybook.ledger.tables import METADATA
+from tallybook.ledger import (
+    read,
+    server_tables,  # noqa: F401  # declares its tables
+)
+from tallybook.ledger.columns import METADATA
 from tests.cli.running import CLIENT_FACTS, OPERATION_FACTS, RUN_FACTS, Office, ended, without_rubric
 
 TOTALS = {

@@ -2,9 +2,9 @@
 
 The agreement between the files of this room:
 
-- `run`, `client`, `lead`, `rubric`, `config`, `runid`, `db` have an `app = noun("…")` (nouns.py) with a command for
-  each verb. `init`, `demo`, `doctor`, `completion`, `audit`, `usage`, `report` have one function named `command`, whose
-  docstring is its help.
+- `run`, `client`, `lead`, `rubric`, `config`, `token`, `runid`, `db` have an `app = noun("…")` (nouns.py) with a
+  command for each verb. `init`, `demo`, `doctor`, `completion`, `audit`, `usage`, `report` have one function named
+  `command`, whose docstring is its help.
 - NOUNS below names them all, so that `tallybook --help` imports none of them. A new noun is a line there and a file.
   A noun's file imports nothing heavy at its top (no app, ledger, stores, settings, sqlalchemy, rich): inside functions.
 - A command takes `ctx: typer.Context` and begins `with opened(ctx) as app:` (opening.py), which knows `--config`.
@@ -45,6 +45,7 @@ NOUNS: Mapping[str, Noun] = {
     "doctor": Noun("Check everything that can be wrong, and say how to mend it"),
     "db": Noun("The database", "upgrade, downgrade, backup"),
     "config": Noun("The settings in force, and where they come from", "show"),
+    "token": Noun("Tokens for the HTTP API", "create, list, revoke"),
     "runid": Noun("Run ids, in every form ever written", "parse"),
     "completion": Noun("Completion for bash, zsh or fish"),
     "testing": Noun("Look-alike servers, for trying things out", "model"),

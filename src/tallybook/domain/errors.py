@@ -9,6 +9,9 @@ TallybookError
 │   ├── ImportRefused   a file that as a whole cannot be read
 │   └── BadSetting
 ├── NotFound            nothing of that name
+├── Unauthenticated     no credential, or none that is good
+├── Forbidden           a good credential, without the scope or the tenant
+├── TooManyFailures     too many wrong credentials from there; carries how long to wait
 ├── Conflict            right words, wrong moment
 │   ├── Busy            another run works on an overlapping scope
 │   ├── KeyReused       the idempotency key belongs to another request
@@ -77,6 +80,24 @@ class BadSetting(BadInput):
 
 class NotFound(TallybookError, LookupError):
     """Nothing of that name is in the books."""
+
+
+class Unauthenticated(TallybookError):
+    """No credential was given, or none that is good."""
+
+
+class Forbidden(TallybookError):
+    """The credential is good, but has not the scope or is bound to another tenant."""
+
+
+class TooManyFailures(TallybookError):
+    """Too many wrong credentials came from there; none is looked at for another *retry_after_s* seconds."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class Conflict(TallybookError):

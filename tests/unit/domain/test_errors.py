@@ -18,3 +18,8 @@ def test_a_provider_error_carries_the_reason_of_the_outcome() -> None:
     error = errors.ProviderStop("no more today", reason="quota", blocked_reason="the quota of the day is used up")
     assert (error.reason, error.blocked_reason, error.retryable) == ("quota", "the quota of the day is used up", False)
     assert errors.ProviderError("429", reason="quota").retryable
+
+
+def test_too_many_failures_say_how_long_to_wait() -> None:
+    error = errors.TooManyFailures("wait a little", retry_after_s=30)
+    assert (str(error), error.retry_after_s, error.retryable) == ("wait a little", 30, True)
