@@ -2,7 +2,7 @@
 
 import importlib.util
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -178,6 +178,12 @@ class App:
         from tallybook.engine.engine import Engine
 
         return Engine(self.ledger, self.clients, self.operations, self.limits)
+
+    @property
+    def webhook_secrets(self) -> Sequence[str]:
+        """What x-webhook-secret may say: two while callers change over."""
+        server = self.settings.server
+        return [each.reveal() for each in (server.webhook_secret, server.old_webhook_secret) if each is not None]
 
     def tracking(self, *, strict: bool = False) -> "JobTracking":
         """The verbs, on the configured database, which may be away just now."""

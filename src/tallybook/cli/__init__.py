@@ -43,6 +43,7 @@ NOUNS: Mapping[str, Noun] = {
     "usage": Noun("Tokens and money"),
     "audit": Noun("Recompute every total and name each difference"),
     "doctor": Noun("Check everything that can be wrong, and say how to mend it"),
+    "serve": Noun("The API, webhooks, the worker and the schedule in one process"),
     "db": Noun("The database", "upgrade, downgrade, backup"),
     "config": Noun("The settings in force, and where they come from", "show"),
     "token": Noun("Tokens for the HTTP API", "create, list, revoke"),

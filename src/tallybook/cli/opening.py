@@ -23,11 +23,11 @@ def flags_of(ctx: typer.Context) -> dict[str, object]:
 
 
 @contextmanager
-def opened(ctx: typer.Context) -> "Iterator[App]":
-    """The app of this command; closed at its end. Raises BadSetting."""
+def opened(ctx: typer.Context, **settings: object) -> "Iterator[App]":
+    """The app of this command; closed at its end. *settings*: given by flags of the command. Raises BadSetting."""
     from tallybook.app import open_app
 
-    app = open_app(flags_of(ctx))
+    app = open_app({**flags_of(ctx), **settings})
     try:
         yield app
     finally:

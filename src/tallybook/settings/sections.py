@@ -141,6 +141,9 @@ class Server:
     public_url: Annotated[
         str | None, Spec(readers.http_url, "how others reach this server", "https://tallybook.example.org")
     ] = None
+    grace_s: Annotated[
+        int, Spec(whole(0, 3_600), "seconds for what is in flight when the server is told to stop")
+    ] = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,45 @@
+"""What every route of one server has at hand."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from tallybook.app import App
+from tallybook.ledger.ledger import Ledger
+from tallybook.web.doorkeeper import Doorkeeper
+
+if TYPE_CHECKING:
+    from tallybook.engine.engine import Engine
+
+
+@dataclass(slots=True)
+class House:
+    """*engine*: None where the server only keeps books. *ready*: it has begun; *leaving*: it was told to stop."""
+
+    app: App
+    doorkeeper: Doorkeeper
+    engine: "Engine | None" = None
+    ready: bool = False
+    leaving: bool = False
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.app.ledger
+
+    def leave(self) -> None:
+        """Event streams end, and nothing new begins."""
+        self.leaving = True
+
+    def nudge(self) -> None:
+        """Something was started or resumed: the engine of this process looks now."""
+        if self.engine is not None:
+            self.engine.nudge()
+
+
+def house_of(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+TheHouse = Annotated[House, Depends(house_of)]

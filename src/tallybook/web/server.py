@@ -1,0 +1,57 @@
+"""The whole application: which routes there are, and what stands around them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from tallybook import __version__
+from tallybook.app import App
+from tallybook.web import health, problems
+from tallybook.web.doorkeeper import Doorkeeper
+from tallybook.web.edge import Edge
+from tallybook.web.guard import refuse_unguarded
+from tallybook.web.house import House
+
+ROUTERS: Sequence[APIRouter] = (health.router,)
+"""A new part of the API is one file with a router, and its line here."""
+PUBLIC = ("/healthz", "/readyz", "/webhooks/apify")
+"""Routes without a guard: health, and webhooks, which look at what a delivery brings themselves."""
+DESCRIPTION = "Runs multi-tenant AI batch jobs and keeps exact books of them."
+
+
+def make_app(app: App, *, works: bool = True) -> FastAPI:
+    """The server for *app*, which stays open until its end. *works*: it also does what is due, not only keeps books.
+
+    Raises RuntimeError for a route without a guard.
+    """
+    house = House(app, Doorkeeper(lambda: app.ledger, app.webhook_secrets))
+
+    @asynccontextmanager
+    async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
+        if works:
+            house.engine = await run_in_threadpool(app.engine)
+        house.ready = True
+        yield
+        house.leave()
+        if house.engine is not None:
+            await run_in_threadpool(house.engine.close)
+
+    api = FastAPI(
+        title="Tallybook",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.state.house = house
+    problems.install(api)
+    for router in ROUTERS:
+        api.include_router(router)
+    api.add_middleware(Edge)
+    refuse_unguarded(api, PUBLIC)
+    return api

@@ -1,0 +1,73 @@
+"""Serving until told to stop: the socket, the signals, the way out."""
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from tallybook.app import App
+from tallybook.domain.errors import BadSetting
+from tallybook.web.server import make_app
+
+BACKLOG = 2048
+PROXIES = "127.0.0.1"
+"""Whose word counts for where a request comes from: a proxy on this machine."""
+
+
+def serve(app: App, *, works: bool, begun: Callable[[str], None]) -> None:
+    """Answer until SIGINT or SIGTERM; then take nothing more, hand back what is in flight, and return.
+
+    *begun*: told the address once requests are answered. Raises BadSetting when it cannot listen there.
+    """
+    listener = _listen(app.settings.server.host, app.settings.server.port)
+    host, port = listener.getsockname()[:2]
+    api = make_app(app, works=works)
+    config = uvicorn.Config(
+        api,
+        http="httptools",
+        loop="uvloop",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=PROXIES,
+        timeout_graceful_shutdown=app.settings.server.grace_s,
+        timeout_keep_alive=75,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    with listener:
+        _Server(config, api.state.house.leave, lambda: begun(f"http://{shown}:{port}")).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise BadSetting(f"server.host, server.port: cannot listen on {host}:{port}: {error.strerror}") from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Tells the house at once when it is to leave, so that no event stream keeps it; and says when it has begun."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None], begun: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+        self._begun = begun
+
+    def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
+        """The first signal ends it in good order, a second one at once. It is not raised again: this was no crash."""
+        self._leave()
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._begun()
