@@ -2,29 +2,39 @@
 
 import importlib.util
 import os
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tallybook import migrations
 from tallybook.database import Database
+from tallybook.domain import signing
 from tallybook.domain.budget import Budgets, Ceiling
+from tallybook.domain.client import ClientId
 from tallybook.domain.errors import BadInput, BadSetting
+from tallybook.domain.external import Tag
 from tallybook.domain.ports import Operation, Scorer
 from tallybook.domain.run import OperationName
 from tallybook.domain.runid import Form
+from tallybook.domain.schedule import Schedule
 from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.write.secrets import signing_secret
 from tallybook.ledger.write.starts import RunIdStyle
 from tallybook.settings import Settings, load
 from tallybook.stores.sql import SqlClients
 
 if TYPE_CHECKING:
+    from tallybook.domain.ports import Harvester
     from tallybook.engine.engine import Engine
     from tallybook.engine.runner import Limits
+    from tallybook.harvesters.apify import CallBack
     from tallybook.tracking import JobTracking
 
+APIFY_WEBHOOK = "/webhooks/apify"
 SPOOL = "tallybook-spool"
 
 
@@ -93,8 +103,19 @@ OPERATIONS: Mapping[OperationName, Callable[[Scorer], Operation]] = {
 }
 
 
-def operations_with(scorer: Scorer) -> Mapping[OperationName, Operation]:
-    return {name: make(scorer) for name, make in OPERATIONS.items()}
+def _apify(settings: Settings, call_back: "CallBack | None") -> "Harvester | None":
+    """None: it is not configured. Raises BadSetting for half a configuration, and where its extra is missing."""
+    asked = settings.apify
+    if asked.token is None and asked.actor_id is None:
+        return None
+    if asked.token is None or asked.actor_id is None:
+        raise BadSetting("harvesting posts needs both: set TALLYBOOK_APIFY__TOKEN and TALLYBOOK_APIFY__ACTOR_ID")
+    if importlib.util.find_spec("apify_client") is None:
+        raise BadSetting("harvesting posts needs an extra that is not installed: pip install 'tallybook[apify]'")
+    from tallybook.harvesters.apify import Actor, ApifyHarvester
+
+    actor = Actor(asked.actor_id, asked.profiles_field, asked.posts_field)
+    return ApifyHarvester(asked.token.reveal(), asked.api_url, actor, call_back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +175,48 @@ class App:
 
     @cached_property
     def operations(self) -> Mapping[OperationName, Operation]:
-        return operations_with(self.scorer)
+        return self.operations_with(self.scorer)
+
+    def operations_with(self, scorer: Scorer) -> Mapping[OperationName, Operation]:
+        """Every operation there is; of those that need an account elsewhere, the ones that have it."""
+        found = {name: make(scorer) for name, make in OPERATIONS.items()}
+        return {**found, OperationName.POST_HARVESTING: self.harvesting} if self.harvesting else found
+
+    @cached_property
+    def harvesting(self) -> Operation | None:
+        """None: nobody is configured who fetches posts. Raises BadSetting."""
+        harvester = _apify(self.settings, self._call_back)
+        if harvester is None:
+            return None
+        from tallybook.operations.post_harvesting import Pace, PostHarvesting
+
+        asked = self.settings.harvesting
+        recheck_after, run_timeout = timedelta(days=asked.recheck_days), timedelta(seconds=asked.run_timeout_s)
+        pace = Pace(asked.batch, asked.posts_per_lead, asked.daily_target, recheck_after, run_timeout)
+        return PostHarvesting(harvester, pace)
+
+    @property
+    def _call_back(self) -> "CallBack | None":
+        """None: nobody outside knows how to reach us."""
+        url = self.settings.server.public_url
+        if url is None:
+            return None
+        from tallybook.harvesters.apify import CallBack
+
+        return CallBack(f"{url}{APIFY_WEBHOOK}", self._sign)
+
+    def _sign(self, tag: Tag) -> str:
+        return signing.sign(self.signing_secrets[0], tag.run_id, tag.client_id, tag.call_id, tag.expires_at)
+
+    @cached_property
+    def signing_secrets(self) -> Sequence[bytes]:
+        """What the tokens of external runs are signed with; the same for all processes of one database."""
+        return [self.ledger.do(signing_secret, secrets.token_hex(32)).encode()]
+
+    @property
+    def apify_tasks(self) -> Mapping[str, ClientId]:
+        """Actor task -> the client it works for."""
+        return dict(self.settings.apify.tasks)
 
     @property
     def limits(self) -> "Limits":
@@ -170,14 +232,26 @@ class App:
             chunk_size=engine.chunk_size,
             client_timeout_s=engine.client_timeout_s,
             run_timeout_s=engine.run_timeout_s,
+            look_outside_every=timedelta(seconds=self.settings.harvesting.look_every_s),
             budgets=self.budgets,
         )
 
-    def engine(self) -> "Engine":
-        """A launched engine; whoever asks closes it."""
-        from tallybook.engine.engine import Engine
+    @property
+    def schedules(self) -> Sequence[Schedule]:
+        """Each once, in the order of the settings."""
+        made = (
+            Schedule(each.cron, each.stream, each.timezone, each.operations or tuple(OperationName), each.limit)
+            for each in self.settings.schedule
+        )
+        return list({each.schedule_id: each for each in made}.values())
 
-        return Engine(self.ledger, self.clients, self.operations, self.limits)
+    def engine(self, *, keeps_schedules: bool = False) -> "Engine":
+        """A launched engine; whoever asks closes it. *keeps_schedules*: it starts runs when they are due."""
+        from tallybook.engine.engine import Engine
+        from tallybook.engine.schedule import Timetable
+
+        timetable = Timetable(self.schedules, self.run_id_style) if keeps_schedules else None
+        return Engine(self.ledger, self.clients, self.operations, self.limits, timetable)
 
     @property
     def webhook_secrets(self) -> Sequence[str]:

@@ -130,6 +130,7 @@ def test_one_client_is_shown(cli: Cli, clients: Path) -> None:
         "paused_here": False,
         "active": True,
         "timezone": "Europe/London",
+        "daily_target": None,
         "source": "file",
         "lead_attributes": 0,
         "post_attributes": 0,

@@ -2,9 +2,9 @@
 
 The agreement between the files of this room:
 
-- `run`, `client`, `lead`, `rubric`, `config`, `token`, `runid`, `db` have an `app = noun("…")` (nouns.py) with a
-  command for each verb. `init`, `demo`, `doctor`, `completion`, `audit`, `usage`, `report` have one function named
-  `command`, whose docstring is its help.
+- `run`, `schedule`, `client`, `lead`, `rubric`, `config`, `token`, `runid`, `db` have an `app = noun("…")` (nouns.py)
+  with a command for each verb. `init`, `demo`, `doctor`, `completion`, `audit`, `usage`, `report` have one function
+  named `command`, whose docstring is its help.
 - NOUNS below names them all, so that `tallybook --help` imports none of them. A new noun is a line there and a file.
   A noun's file imports nothing heavy at its top (no app, ledger, stores, settings, sqlalchemy, rich): inside functions.
 - A command takes `ctx: typer.Context` and begins `with opened(ctx) as app:` (opening.py), which knows `--config`.
@@ -39,6 +39,7 @@ NOUNS: Mapping[str, Noun] = {
     "rubric": Noun("What leads and posts are judged by", "import, show"),
     "scorer": Noun("How far a scorer's word can be trusted", "stability"),
     "run": Noun("Runs", "start, list, show, watch, pause, cancel, resume, diff, explain"),
+    "schedule": Noun("When runs start by themselves", "list, next"),
     "report": Noun("The report of a run"),
     "usage": Noun("Tokens and money"),
     "audit": Noun("Recompute every total and name each difference"),

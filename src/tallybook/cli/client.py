@@ -31,8 +31,8 @@ def import_(
 ) -> None:
     """Add or update clients from a CSV or JSON file.
 
-    Columns: client_id, client_name, stream, service_level, status, timezone. Only client_id is needed. Importing twice
-    changes nothing.
+    Columns: client_id, client_name, stream, service_level, status, timezone, daily_target. Only client_id is needed.
+    Importing twice changes nothing.
     """
     from tallybook.stores.client_files import read_clients
 
@@ -81,6 +81,7 @@ def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> N
             "service level": found.service_level,
             "status": _status(found),
             "timezone": found.timezone,
+            "leads harvested a day": found.daily_target,
             "comes from": found.source.value,
             "judges leads by": words.count(judged["lead_attributes"], "attribute"),
             "judges posts by": words.count(judged["post_attributes"], "attribute"),
@@ -152,6 +153,7 @@ def in_json(client: "Client") -> Mapping[str, Any]:
         "paused_here": client.paused_here,
         "active": client.active,
         "timezone": client.timezone,
+        "daily_target": client.daily_target,
         "source": client.source.value,
     }
 

@@ -127,13 +127,17 @@ class RunIdsExhausted(TallybookError):
 
 
 class ProviderError(TallybookError):
-    """A paid provider failed. *reason* is the outcome's reason code (`FailReason`)."""
+    """A paid provider failed. *reason* is the outcome's reason code (`FailReason`).
+
+    *refused*: it said so itself, so that certainly nothing was begun. Else nobody can know.
+    """
 
     retryable = True
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    def __init__(self, message: str, *, reason: str, refused: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
+        self.refused = refused
 
 
 class ProviderStop(ProviderError):
@@ -153,7 +157,7 @@ class ProviderStop(ProviderError):
         wake_at: datetime | None = None,
         whole_run: bool = True,
     ) -> None:
-        super().__init__(message, reason=reason)
+        super().__init__(message, reason=reason, refused=True)
         self.blocked_reason = blocked_reason
         self.wake_at = wake_at
         self.whole_run = whole_run

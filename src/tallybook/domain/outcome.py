@@ -74,7 +74,8 @@ class Outcome:
     """What became of one lead. Holds everything a store saves.
 
     *score* 0 to 100, two decimals. *breakdown*, plain JSON data: of a lead, attribute id -> points, bound, evidence;
-    of posts, post URL -> {"total", "attributes", "is_repost"}. *best_post*: {"url", "text", "score", "is_repost"}.
+    of posts, post URL -> {"total", "attributes", "is_repost"}; of a harvest, post URL -> {"text", "posted_at",
+    "is_repost"}. *best_post*: {"url", "text", "score", "is_repost"}.
     *posts* counts the posts judged, tried or newly harvested; *input_hash* names the input the verdict was reached on.
     """
 

@@ -1,16 +1,18 @@
 """What the engine asks of plugs, and what it hands them. tests/contracts holds plugs to these promises."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from tallybook.domain.client import Client, ClientId
 from tallybook.domain.errors import ProviderStop
+from tallybook.domain.external import ExternalRun, Found, Look, Tag
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import FailReason, LeadId, Outcome
 from tallybook.domain.rubric import Attribute, Rubric, Verdict
 from tallybook.domain.run import OperationName
-from tallybook.domain.tally import Estimate, Usage
+from tallybook.domain.tally import Estimate, Money, Usage
 
 UNKNOWN = Estimate()
 
@@ -144,23 +146,67 @@ class Scorer(Protocol):
         """What judging these items in one question would take. Asks nobody."""
 
 
+class Harvester(Protocol):
+    """Who fetches posts, in runs of its own. *source* names it in the books, *model* what is run there.
+
+    Every method raises ProviderError, and ProviderStop when asking on is pointless.
+    """
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def model(self) -> str: ...
+
+    async def start(self, profile_urls: Sequence[str], most_posts: int, run_timeout: timedelta, tag: Tag) -> str:
+        """Start a run that fetches up to *most_posts* posts of each profile; gives its id there. Never tries twice."""
+
+    async def look(self, external_id: str) -> Look:
+        """How the run stands, by the provider's own word."""
+
+    def found(self, external_id: str) -> AsyncIterator[Found]:
+        """What the run has found, in its order."""
+
+    async def abort(self, external_id: str) -> None:
+        """Have the run end now. One that is over stays as it is."""
+
+
+class ExternalRuns(Protocol):
+    """The external runs of one operation run, in the books."""
+
+    async def in_flight(self) -> frozenset[LeadId]:
+        """The leads that some external run is at work on."""
+
+    async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
+        """Book that an external run works on *leads*; durable when this returns."""
+
+    def tag(self, call_id: str, until: datetime) -> Tag:
+        """What the external run is to know of us."""
+
+    def now(self) -> datetime: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What an operation works under: one operation run."""
+    """What an operation works under: one operation run. *external*: only where it works outside."""
 
     client: Client
     rubric: Rubric
     rubric_version: str
     meter: Meter
     input_hashes: Mapping[LeadId, str] = field(default_factory=dict)
+    external: ExternalRuns | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """What came of a chunk. *stop*: asking on is pointless; leads without an outcome stay pending."""
+    """What came of a chunk. *stop*: asking on is pointless; leads without an outcome stay pending. So do those an
+    external run works on: *outside*.
+    """
 
     outcomes: Sequence[Outcome]
     stop: ProviderStop | None = None
+    outside: frozenset[LeadId] = frozenset()
 
 
 class Operation(Protocol):
@@ -180,3 +226,57 @@ class Operation(Protocol):
 
         Raises ProviderStop when asking on is pointless and there is no outcome at all.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The result of an external run that is over. *outcomes*: for its leads, with all that was found for them.
+
+    *cost*: as `Look.cost`. *strangers*: profiles found that are no leads of the client. *error*: it came to nothing
+    that could be booked for a lead.
+    """
+
+    result: str
+    outcomes: Sequence[Outcome]
+    cost: Money | None = None
+    ended_at: datetime | None = None
+    strangers: int = 0
+    error: str = ""
+
+
+Load = Callable[[Sequence[LeadId]], Awaitable[Sequence[Lead]]]
+"""These leads of the client, with their posts; one that is not there is left out."""
+
+
+@runtime_checkable
+class OutsideOperation(Operation, Protocol):
+    """An operation whose work is done by external runs. `work` starts them; while they are under way the client run
+    holds no thread, no slot and no permit. When one is over, by its word or ours, its result is collected.
+    """
+
+    @property
+    def source(self) -> str:
+        """Whose runs these are, as the books name it."""
+
+    @property
+    def chunk_size(self) -> int:
+        """How many leads one external run gets."""
+
+    @property
+    def run_timeout(self) -> timedelta:
+        """How long an external run may take before it is given up."""
+
+    def daily_target(self, client: Client) -> int | None:
+        """The most leads of a client that are worked on in a day of its timezone; None: all."""
+
+    def is_due(self, candidate: Candidate, now: datetime) -> bool:
+        """Is its last result old enough?"""
+
+    async def look(self, external: ExternalRun) -> Look:
+        """Raises ProviderError."""
+
+    async def collect(self, external: ExternalRun, look: Look, load: Load, hashes: Mapping[LeadId, str]) -> Collected:
+        """Everything that came of an external run that is over. Raises ProviderError."""
+
+    async def give_up(self, external: ExternalRun) -> None:
+        """Have the provider end it. Raises ProviderError."""

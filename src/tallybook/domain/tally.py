@@ -44,6 +44,8 @@ class Money:
 
 
 NOTHING = Money()
+LOST = "lost"
+"""The result of a call nobody answered for. Maybe billed; it is settled anew if that comes out after all."""
 
 
 @dataclass(frozen=True, slots=True)

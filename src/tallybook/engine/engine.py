@@ -12,6 +12,7 @@ from tallybook.domain.run import OperationName
 from tallybook.engine import queues
 from tallybook.engine.lease import Slot
 from tallybook.engine.runner import Limits, Runner
+from tallybook.engine.schedule import Keeper, Timetable
 from tallybook.engine.watch import Watcher
 from tallybook.ledger.ledger import Ledger
 
@@ -22,11 +23,18 @@ LET_GO_S = 10.0
 class Engine:
     """Takes up whatever waits in the ledger, until closed. One per process; use it as a context manager.
 
+    *timetable*: the schedules it keeps; without one it starts no run by itself.
+
     Raises SlotsTaken, LedgerUnavailable.
     """
 
     def __init__(
-        self, ledger: Ledger, clients: Clients, operations: Mapping[OperationName, Operation], limits: Limits
+        self,
+        ledger: Ledger,
+        clients: Clients,
+        operations: Mapping[OperationName, Operation],
+        limits: Limits,
+        timetable: Timetable | None = None,
     ) -> None:
         self._nudged = threading.Event()
         self._slot = Slot(ledger.database)
@@ -39,7 +47,14 @@ class Engine:
             self._slot.close()
             raise
         self._watcher = Watcher(
-            ledger, clients, self._runner, self._queues, limits=limits, slot=self._slot, nudged=self._nudged
+            ledger,
+            clients,
+            self._runner,
+            self._queues,
+            limits=limits,
+            slot=self._slot,
+            nudged=self._nudged,
+            keeper=Keeper(ledger, timetable, self.nudge) if timetable is not None else None,
         )
         self._watcher.start()
         self.nudge()
@@ -48,9 +63,13 @@ class Engine:
         """Something was started, resumed or ended: look now."""
         self._nudged.set()
 
-    def close(self) -> None:
-        """Take up nothing more, hand back what is in flight, let go of the slot."""
+    def close(self, grace_s: float = 0.0) -> None:
+        """Take up nothing more, hand back what is in flight, let go of the slot.
+
+        *grace_s*: so long, calls in flight are waited for, since they are paid for; no other is made.
+        """
         self._queues.stop_claiming()
+        self._wind_down(grace_s)
         self._watcher.close()
         until = time.monotonic() + LET_GO_S
         while self._queues.busy() and time.monotonic() < until:
@@ -63,6 +82,12 @@ class Engine:
             log.error("work in flight does not let go; what it holds is free when this process ends")
         else:
             self._slot.close()
+
+    def _wind_down(self, grace_s: float) -> None:
+        until = time.monotonic() + grace_s
+        while self._queues.busy() and time.monotonic() < until:
+            self._runner.wind_down("the process shuts down")
+            time.sleep(0.01)
 
     def __enter__(self) -> Self:
         return self

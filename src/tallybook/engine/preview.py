@@ -19,6 +19,7 @@ from tallybook.domain.ports import (
     Job,
     Meter,
     Operation,
+    OutsideOperation,
     Scorer,
     Store,
     Worked,
@@ -26,9 +27,10 @@ from tallybook.domain.ports import (
 from tallybook.domain.rubric import Attribute, Rubric, rubric_version
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Estimate, Usage
-from tallybook.engine import worklist
+from tallybook.engine import outside, worklist
 from tallybook.engine.pages import PAGE
 from tallybook.engine.runner import not_configured
+from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write.starts import Request
 
@@ -159,8 +161,10 @@ def _counted(looking: _Looking, operation: Operation, job: Job) -> OperationPrev
     scope = (looking.client.client_id, operation.name)
     due = beyond = 0
     skips: dict[str, int] = {}
-    for part in worklist.due(looking.ledger, looking.store, scope, job.rubric_version):
-        room = len(part.candidates) if looking.limit is None else max(0, looking.limit - due)
+    bounds = outside.bounds(looking.ledger, OperationKey("", *scope), operation, looking.client)
+    limit = bounds.within(looking.limit)
+    for part in worklist.due(looking.ledger, looking.store, scope, job.rubric_version, old_enough=bounds.old_enough):
+        room = len(part.candidates) if limit is None else max(0, limit - due)
         taken = part.candidates[:room]
         _add(skips, _skips(looking, operation, job, taken, {each.lead_id for each in part.given_up}))
         due += len(taken)
@@ -197,6 +201,8 @@ def _skips(
         leads = sorted(looking.store.load([each.lead_id for each in page]), key=lambda lead: lead.lead_id)
         _add(sums, {SkipReason.LEAD_GONE.value: len(page) - len(leads)} if len(leads) < len(page) else {})
         told = replace(job, input_hashes={each.lead_id: each.input_hash for each in page})
+        if isinstance(operation, OutsideOperation):
+            continue  # it would set something going
         for chunk in batched(leads, looking.chunk_size):
             _add(sums, _skipped_unasked(asyncio.run(_work(operation, chunk, told))))
     return sums

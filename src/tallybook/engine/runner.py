@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -15,20 +16,21 @@ from tallybook.domain.client import Client
 from tallybook.domain.errors import LedgerUnavailable, ProviderStop, StoreUnavailable, WriterDied
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, LeadId, Outcome, Versions
-from tallybook.domain.ports import Clients, Job, Operation, Store, Worked
+from tallybook.domain.ports import Clients, Job, Operation, OutsideOperation, Store, Worked
 from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
-from tallybook.engine import worklist
+from tallybook.engine import outside, worklist
 from tallybook.engine.metering import ChunkMeter, RateLimiter
 from tallybook.engine.pages import Asking, CallLoop, OperationWork, save_unsaved, work_pages
 from tallybook.engine.patience import patiently
 from tallybook.engine.permits import Place
 from tallybook.engine.stopping import CLIENT_TIMEOUT, ClientWork, Registry
 from tallybook.ledger import work as ledger_work
+from tallybook.ledger.external import ExternalBook
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.meter import CallMeter
-from tallybook.ledger.write import dispatch, endings, events, progress, stops
+from tallybook.ledger.write import dispatch, endings, events, progress, stops, waiting
 from tallybook.ledger.write.starts import Request
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,8 @@ LEDGER_AGAIN_AFTER_S = 1.0
 class Limits:
     """How much a process does at once, and for how long. Timeouts exclude queueing. None is no limit.
 
-    *client_calls_at_once*, *client_requests_per_minute*: of one client alone.
+    *client_calls_at_once*, *client_requests_per_minute*: of one client alone. *look_outside_every*: how long a provider
+    whose run works for us may be silent.
     """
 
     concurrency: int = 4
@@ -51,6 +54,7 @@ class Limits:
     chunk_size: int = 5
     client_timeout_s: float = 1800.0
     run_timeout_s: float = 10800.0
+    look_outside_every: timedelta = timedelta(minutes=1)
     budgets: Budgets = field(default_factory=Budgets)
 
 
@@ -61,6 +65,22 @@ class Tenant:
     client: Client
     store: Store
     rubric: Rubric
+
+
+@dataclass(frozen=True)
+class OpenOperation:
+    """An operation run in hand."""
+
+    key: OperationKey
+    operation: Operation
+    tenant: Tenant
+    work: ClientWork
+    limit: int | None
+
+    @property
+    def version(self) -> str:
+        """Of the part of the rubric that it judges by."""
+        return rubric_version(self.operation.judged_by(self.tenant.rubric))
 
 
 class Runner:
@@ -84,6 +104,14 @@ class Runner:
         self._worker = f"{executor}/{uuid.uuid4().hex[:8]}"  # a slot is held by one process after the other
         self._ended = ended
         self._calls = CallLoop(limits.calls_at_once, limits.client_calls_at_once)
+        self.collector = outside.Collector(
+            ledger,
+            clients,
+            operations,
+            loop=self._calls.loop,
+            again_after=limits.look_outside_every,
+            ended=ended,
+        )
         self._limiter = RateLimiter(limits.requests_per_minute, limits.client_requests_per_minute)
         self._halted = False
         self._closed = threading.Event()
@@ -93,6 +121,12 @@ class Runner:
         self._halted = True
         for work in self.registry.all():
             work.tell(None, why)
+
+    def wind_down(self, why: str) -> None:
+        """Like `halt`, but what was asked is waited for; nothing more is asked."""
+        self._halted = True
+        for work in self.registry.all():
+            work.tell(None, why, gently=True)
 
     def go_on(self) -> None:
         self._halted = False
@@ -153,6 +187,8 @@ class Runner:
         self._let_go(key, work, error)
 
     def _let_go(self, key: ClientKey, work: ClientWork, error: str | None) -> None:
+        if work.waiting:
+            return
         if work.handing_back:
             self._ledger.do(dispatch.hand_back, key, self._worker)
             return
@@ -176,7 +212,7 @@ class Runner:
         store = tenant.store
         save_unsaved(self._ledger, store, key.client_id)
         for name in OperationName:
-            if name in request.operations and not work.told:
+            if name in request.operations and not (work.told or work.waiting):
                 self._work_operation(OperationKey(*key, name), tenant, work, request.limit)
         if work.told:
             save_unsaved(self._ledger, store, key.client_id, key.run_id)
@@ -198,26 +234,62 @@ class Runner:
             self._ledger.do(endings.close_operation, key, finish_reason=reason)
             return
         try:
-            version = rubric_version(operation.judged_by(tenant.rubric))
-            if status is not status.RUNNING:
-                worklist.freeze(self._ledger, tenant.store, key, version, limit, told=lambda: work.told)
-            work_pages(self._operation_work(key, operation, tenant, work, version))
-            if not work.told:
-                save_unsaved(self._ledger, tenant.store, key.client_id, key.run_id)
-                self._ledger.do(endings.close_operation, key)
+            self._work_through(OpenOperation(key, operation, tenant, work, limit), frozen=status is status.RUNNING)
         except ProviderStop as stop:
-            self._pause(key, work, stop)
+            if not work.handing_back:
+                self._pause(key, work, stop)
         except StoreUnavailable as error:
             if not work.told:
                 self._close_without_store(key, error)
 
-    def _operation_work(
-        self, key: OperationKey, operation: Operation, tenant: Tenant, work: ClientWork, version: str
-    ) -> OperationWork:
+    def _work_through(self, opened: OpenOperation, *, frozen: bool) -> None:
+        if not frozen and not self._freeze(opened):
+            return
+        work, closed = opened.work, False
+        while not (closed or work.told or work.waiting):
+            work_pages(self._operation_work(opened))
+            if not work.told:
+                save_unsaved(self._ledger, opened.tenant.store, opened.key.client_id, opened.key.run_id)
+                closed = self._close(opened)
+
+    def _freeze(self, opened: OpenOperation) -> bool:
+        """False: nothing may be done today, and it was closed."""
+        bounds = outside.bounds(self._ledger, opened.key, opened.operation, opened.tenant.client)
+        if bounds.left == 0:
+            self._ledger.do(endings.close_operation, opened.key, finish_reason=outside.TARGET_REACHED)
+            return False
+        worklist.freeze(
+            self._ledger,
+            opened.tenant.store,
+            opened.key,
+            opened.version,
+            bounds.within(opened.limit),
+            old_enough=bounds.old_enough,
+            told=lambda: opened.work.told,
+        )
+        return True
+
+    def _close(self, opened: OpenOperation) -> bool:
+        """What external runs work on is waited for, without a thread. What they have left undone is begun again."""
+        key = opened.key
+        if isinstance(opened.operation, OutsideOperation):
+            opened.work.waiting = self._ledger.do(waiting.wait_for, ClientKey(key.run_id, key.client_id), self._worker)
+            if opened.work.waiting or ledger_work.pending(self._ledger.database, key, after="", limit=1):
+                return False
+        self._ledger.do(endings.close_operation, key)
+        return True
+
+    def _operation_work(self, opened: OpenOperation) -> OperationWork:
+        key, operation, tenant, work = opened.key, opened.operation, opened.tenant, opened.work
+        chunk_size, external = self._limits.chunk_size, None
+        if isinstance(operation, OutsideOperation):
+            chunk_size = operation.chunk_size
+            external = ExternalBook(self._ledger, key, operation.source, self._limits.look_outside_every)
+
         async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str], place: Place, asking: Asking) -> Worked:
             book = CallMeter(self._ledger, key, leads[0].lead_id, self._limits.budgets)
             meter = ChunkMeter(book, place, self._limiter, self._calls.calls, partial(_stop_of, asking, work))
-            job = Job(tenant.client, tenant.rubric, version, meter, hashes)
+            job = Job(tenant.client, tenant.rubric, opened.version, meter, hashes, external)
             try:
                 return _one_for_each(leads, await operation.work(leads, job), job)
             except (ProviderStop, LedgerUnavailable):
@@ -228,7 +300,7 @@ class Runner:
             finally:
                 meter.close()
 
-        return OperationWork(self._ledger, tenant.store, key, work, self._calls, self._limits.chunk_size, judge)
+        return OperationWork(self._ledger, tenant.store, key, work, self._calls, chunk_size, judge)
 
     def _pause(self, key: OperationKey, work: ClientWork, stop: ProviderStop) -> None:
         if stop.whole_run:
@@ -249,16 +321,16 @@ def _stop_of(asking: Asking, work: ClientWork) -> ProviderStop | None:
 
 def _one_for_each(leads: Sequence[Lead], worked: Worked, job: Job) -> Worked:
     """What an operation says of leads it was not given is dropped; one it left out has failed, or is pending if it was
-    stopped (F26).
+    stopped, or an external run has it (F26).
     """
     told = {each.lead_id: each for each in worked.outcomes}
     silent = "the operation said nothing of it"
     found = [
         told.get(lead.lead_id) or _failed(lead, silent, job)
         for lead in leads
-        if lead.lead_id in told or worked.stop is None
+        if lead.lead_id in told or (worked.stop is None and lead.lead_id not in worked.outside)
     ]
-    return Worked(found, worked.stop)
+    return Worked(found, worked.stop, worked.outside)
 
 
 def _failed(lead: Lead, detail: str, job: Job) -> Outcome:

@@ -20,7 +20,8 @@ CLIENT_TIMEOUT = "client_timeout"
 class ClientWork:
     """A client run in the hands of this process. *stop* set: it was told; *handing_back*: the process shuts down.
 
-    *wake_at*: when it is to go on by itself. *idle_before_s*: how long its client had been kept waiting before.
+    *wake_at*: when it is to go on by itself. *waiting*: it was let go of, for external runs. *idle_before_s*: how long
+    its client had been kept waiting before.
     """
 
     key: ClientKey
@@ -30,6 +31,7 @@ class ClientWork:
     wake_at: datetime | None = None
     handing_back: bool = False
     gently: bool = False
+    waiting: bool = False
     idle_before_s: float = 0.0
     _tasks: "set[asyncio.Task[Any]]" = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -15,6 +15,7 @@ from tallybook.domain.run import LONGEST_PAUSE, Blocked, Stop
 from tallybook.engine import lease
 from tallybook.engine.queues import Queues
 from tallybook.engine.runner import Limits, Runner, outlive, tried
+from tallybook.engine.schedule import Keeper
 from tallybook.engine.stopping import CLIENT_TIMEOUT
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.ledger import Ledger
@@ -27,6 +28,8 @@ FLAGS_EVERY_S = 0.25
 LOOK_FOR_WORK_EVERY_S = 0.5
 ADOPT_EVERY_S = 2.0
 WAKE_EVERY_S = 2.0
+SCHEDULES_EVERY_S = 1.0
+LOOK_OUTSIDE_EVERY_S = 0.25
 RECONCILE_EVERY_S = 5.0
 HOUSEKEEPING_EVERY_S = 60.0
 PLAN_AGAIN_AFTER_S = 5.0
@@ -47,6 +50,7 @@ class Watcher:
         limits: Limits,
         slot: lease.Slot,
         nudged: threading.Event,
+        keeper: Keeper | None = None,
     ) -> None:
         self._ledger = ledger
         self._clients = clients
@@ -55,6 +59,7 @@ class Watcher:
         self._limits = limits
         self._slot = slot
         self._nudged = nudged
+        self._keeper = keeper
         self._closed = False
         self._due: dict[str, float] = {}
         self._plan_tries: dict[str, int] = {}
@@ -83,6 +88,9 @@ class Watcher:
         outlive(self._time_out, "timing out")
         self._every(ADOPT_EVERY_S, self._adopt, "taking over from the dead")
         self._every(WAKE_EVERY_S, self._wake, "waking what has paused")
+        if self._keeper is not None:
+            self._every(SCHEDULES_EVERY_S, self._keeper.look, "keeping the schedules")
+        self._every(LOOK_OUTSIDE_EVERY_S, self._runner.collector.look_around, "looking after external runs")
         self._every(LOOK_FOR_WORK_EVERY_S, self._look_for_work, "looking for work")
         self._every(RECONCILE_EVERY_S, self._reconcile, "reconciling the queue")
         self._every(HOUSEKEEPING_EVERY_S, self._keep_house, "keeping house")

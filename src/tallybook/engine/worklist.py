@@ -34,11 +34,14 @@ def freeze(
     rubric_version: str,
     limit: int | None,
     *,
+    old_enough: Callable[[Candidate], bool] = lambda _: True,
     told: Callable[[], bool] = lambda: False,
 ) -> None:
     """Freeze the leads due now; goes on where a predecessor stopped that was killed, or *told* to."""
     after, frozen = ledger_work.last_frozen(ledger.database, key)
-    for part in due(ledger, store, key[1:], rubric_version, after=after, limit=_left(limit, frozen), told=told):
+    left = _left(limit, frozen)
+    found = due(ledger, store, key[1:], rubric_version, after=after, limit=left, old_enough=old_enough, told=told)
+    for part in found:
         ledger.do(progress.freeze, key, part.candidates, part.given_up, whole=part.whole)
         if told():
             return
@@ -56,15 +59,20 @@ def due(
     *,
     after: LeadId = "",
     limit: int | None = None,
+    old_enough: Callable[[Candidate], bool] = lambda _: True,
     told: Callable[[], bool] = lambda: False,
 ) -> Iterator[Due]:
-    """The leads due for (client, operation), in id order, in parts; the last is marked `whole`, and may be empty."""
+    """The leads due for (client, operation), in id order, in parts; the last is marked `whole`, and may be empty.
+
+    *old_enough*: was the last result of a candidate reached long enough ago?
+    """
     left = limit
     while True:
         ask = partial(store.candidates, scope[1], after or None, FREEZE_AT_ONCE)
         page = patiently(ask, told) if left != 0 else ()
         past = _past(ledger, scope, page)
-        fresh = [each for each in page if _is_due(each, past.get(each.lead_id), rubric_version)][:left]
+        aged = [each for each in page if old_enough(each)]
+        fresh = [each for each in aged if _is_due(each, past.get(each.lead_id), rubric_version)][:left]
         left = _left(left, len(fresh))
         whole = len(page) < FREEZE_AT_ONCE or left == 0
         yield Due(fresh, _given_up(fresh, past, rubric_version), whole)

@@ -189,6 +189,17 @@ def database_url(value: object) -> Secret:
 # Lists
 
 
+def pairs(value: object) -> tuple[tuple[str, str], ...]:
+    """NAME=VALUE, each name once. Text is split at commas and white space."""
+    words = value if isinstance(value, list) else re.split(r"[\s,]+", text(value))
+    found = [text(word).partition("=") for word in words]
+    if not all(name and mark and told for name, mark, told in found) or len({name for name, _, _ in found}) < len(
+        found
+    ):
+        raise ValueError(f"must be a list of NAME=VALUE, each name once; not {said(value)}")
+    return tuple((name.strip(), told.strip()) for name, _, told in found)
+
+
 def addresses(value: object) -> tuple[str, ...]:
     """Mail addresses. Text is split at commas."""
     return tuple(map(address, value if isinstance(value, list) else text(value).split(",")))

@@ -105,6 +105,28 @@ class Apify:
     token: Annotated[Secret | None, Spec(readers.secret, "API token", "your-token", secret=True)] = None
     api_url: Annotated[str, Spec(readers.http_url, "address of the API")] = "https://api.apify.com"
     actor_id: Annotated[str | None, Spec(readers.actor_id, "the actor that fetches posts", "user/actor")] = None
+    profiles_field: Annotated[str, Spec(readers.text, "how the actor's input calls the list of profiles")] = (
+        "targetUrls"
+    )
+    posts_field: Annotated[str, Spec(readers.text, "how it calls the most posts of each")] = "maxPosts"
+    tasks: Annotated[
+        tuple[tuple[str, str], ...],
+        Spec(readers.pairs, "actor tasks of your own and the client each works for", ["TASK_ID=acme-law"]),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harvesting:
+    batch: Annotated[int, Spec(whole(1, 1_000), "profiles in one run of the actor")] = 50
+    posts_per_lead: Annotated[int, Spec(whole(1, 1_000), "most posts of a profile")] = 10
+    daily_target: Annotated[
+        int | None, Spec(whole(0, 10**6), "most leads of a client in a day; a client may have its own", 100)
+    ] = None
+    recheck_days: Annotated[int, Spec(whole(0, 3_650), "days after which a profile is looked at again")] = 7
+    run_timeout_s: Annotated[int, Spec(_TIMEOUT, "seconds a run of the actor may take")] = 3_600
+    look_every_s: Annotated[
+        int, Spec(whole(1, 3_600), "seconds after which a run that has not called back is asked about")
+    ] = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +163,7 @@ class Server:
     public_url: Annotated[
         str | None, Spec(readers.http_url, "how others reach this server", "https://tallybook.example.org")
     ] = None
-    grace_s: Annotated[
-        int, Spec(whole(0, 3_600), "seconds for what is in flight when the server is told to stop")
-    ] = 10
+    grace_s: Annotated[int, Spec(whole(0, 3_600), "seconds for what is in flight when the server is told to stop")] = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +232,7 @@ class Settings:
     scripted: Scripted = field(default_factory=Scripted)
     airtable: Airtable = field(default_factory=Airtable)
     apify: Apify = field(default_factory=Apify)
+    harvesting: Harvesting = field(default_factory=Harvesting)
     mail: Mail = field(default_factory=Mail)
     alerts: Alerts = field(default_factory=Alerts)
     server: Server = field(default_factory=Server)

@@ -15,6 +15,7 @@ from tallybook.stores.cells import Row, blank, folded, number_of, text_of
 from tallybook.stores.tabular import BadRow, Imported, Wanted, checked, decoded, each_made, rows_of
 
 HIGHEST_STREAM = 999_999
+HIGHEST_TARGET = 1_000_000
 
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "client_id": (folded("client_id"), "id"),
@@ -23,6 +24,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "service_level": (folded("service_level"),),
     "status": (folded("status"),),
     "timezone": (folded("timezone"),),
+    "daily_target": (folded("daily_target"),),
 }
 _KNOWN = {column for columns in _COLUMNS.values() for column in columns}
 
@@ -33,7 +35,8 @@ def _known(names: Collection[str]) -> int:
 
 
 WANTED = Wanted(
-    "the columns client_id, client_name, stream, service_level and status (client_id is needed; timezone may be there)",
+    "the columns client_id, client_name, stream, service_level and status (client_id is needed; timezone and"
+    " daily_target may be there)",
     _known,
 )
 
@@ -77,7 +80,14 @@ def _client_of(row: Row) -> Client:
         service_level=1 if service_level is None else read_service_level(service_level),
         status=ClientStatus.ACTIVE if status is None else read_client_status(status),
         timezone=read_timezone(timezone) if timezone else None,
+        daily_target=_daily_target(row),
     )
+
+
+def _daily_target(row: Row) -> int | None:
+    """None: as many as the settings say. Raises BadInput."""
+    told = row.value(_COLUMNS["daily_target"])
+    return None if blank(told) else _whole(told, "daily_target", HIGHEST_TARGET)
 
 
 def _given(row: Row, ours: str) -> str | None:
@@ -93,7 +103,11 @@ def _given(row: Row, ours: str) -> str | None:
 
 def read_stream(text: object) -> int:
     """A whole number. Raises BadInput."""
-    number = number_of(text, "stream")
-    if not number.is_integer() or not 0 <= number <= HIGHEST_STREAM:
-        raise BadInput(f"stream must be a whole number from 0 to {HIGHEST_STREAM:,}, got {text!r}")
+    return _whole(text, "stream", HIGHEST_STREAM)
+
+
+def _whole(text: object, named: str, most: int) -> int:
+    number = number_of(text, named)
+    if not number.is_integer() or not 0 <= number <= most:
+        raise BadInput(f"{named} must be a whole number from 0 to {most:,}, got {text!r}")
     return int(number)

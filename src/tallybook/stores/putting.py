@@ -8,7 +8,7 @@ from tallybook.database import Row, Tx
 from tallybook.domain.client import ClientId
 from tallybook.domain.lead import Lead, Post, posts_hash
 from tallybook.domain.outcome import LeadId
-from tallybook.stores.merging import merged
+from tallybook.stores.merging import merged, merged_posts
 from tallybook.stores.rows import LEAD_COLUMNS, POST_COLUMNS, lead_of, posts_of, row_of_lead, row_of_post, storable_lead
 
 BATCH = 500
@@ -94,6 +94,14 @@ def put_page(tx: Tx, client_id: ClientId, told: Sequence[Lead]) -> Changes:
     _write_profiles(tx, client_id, before, now)
     _write_posts(tx, client_id, before, now)
     return Changes.between(before, now)
+
+
+def put_posts(tx: Tx, client_id: ClientId, told: Sequence[Lead]) -> None:
+    """Merge the posts of leads that are there. What was scored stays scored; a lead that is gone is left out."""
+    known = _known(tx, client_id, [lead.lead_id for lead in told])
+    there = [lead for lead in told if lead.lead_id in known]
+    now = [replace(known[lead.lead_id], posts=merged_posts(known[lead.lead_id].posts, lead.posts)) for lead in there]
+    _write_posts(tx, client_id, [known[lead.lead_id] for lead in there], now)
 
 
 def refresh_posts_hash(tx: Tx, client_id: ClientId, lead_ids: Sequence[LeadId]) -> None:

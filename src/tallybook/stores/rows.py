@@ -14,7 +14,7 @@ from tallybook.domain.outcome import LeadId
 from tallybook.domain.rubric import Attribute, Category, Rubric, Scale
 from tallybook.stores.text import storable_or_none
 
-CLIENT_COLUMNS = "client_id, name, stream, service_level, status, timezone, source, paused_here"
+CLIENT_COLUMNS = "client_id, name, stream, service_level, status, timezone, source, daily_target, paused_here"
 LEAD_COLUMNS = "lead_id, profile_url, full_name, headline, about, location, industry, positions, skills"
 POST_COLUMNS = "url, text, posted_at, is_repost, scored_at"
 VERDICT_COLUMNS = (
@@ -62,16 +62,25 @@ _VERDICT_FIELDS = tuple(each.name for each in fields(StoredLead))[1:]
 
 
 def client_of(row: Row) -> Client:
-    client_id, name, stream, service_level, status, timezone, source, paused_here = row
+    client_id, name, stream, service_level, status, timezone, source, daily_target, paused_here = row
     return Client(
-        client_id, name, stream, service_level, ClientStatus(status), timezone, Source(source), bool(paused_here)
+        client_id,
+        name,
+        stream,
+        service_level,
+        ClientStatus(status),
+        timezone,
+        Source(source),
+        bool(paused_here),
+        daily_target,
     )
 
 
 def row_of_client(client: Client) -> Row:
     """In the order of CLIENT_COLUMNS."""
     named = (client.client_id, storable(client.name), client.stream, client.service_level)
-    return (*named, client.status.value, storable_or_none(client.timezone), client.source.value, client.paused_here)
+    words = (client.status.value, storable_or_none(client.timezone), client.source.value)
+    return (*named, *words, client.daily_target, client.paused_here)
 
 
 # -- leads -------------------------------------------------------------------------------------------------------------

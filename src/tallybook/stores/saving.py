@@ -1,12 +1,15 @@
 """Outcomes become rows of the embedded store. Every statement may run twice and leaves the same."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from tallybook.database import Row, Tx
 from tallybook.domain.client import ClientId
+from tallybook.domain.fields import storable
+from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import Kind, Outcome, SkipReason
 from tallybook.domain.run import OperationName
-from tallybook.stores.putting import refresh_posts_hash
+from tallybook.stores.putting import put_posts, refresh_posts_hash
 from tallybook.stores.rows import json_or_none, url_hash
 from tallybook.stores.text import storable_or_none
 
@@ -56,6 +59,8 @@ def save_post_scoring(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome]) 
 
 def save_post_harvesting(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome]) -> None:
     """Only a harvest that was answered counts as one: posts, or the word that there are none (F29)."""
+    found = [Lead(each.lead_id, posts=_posts_of(each)) for each in outcomes if each.kind is Kind.HARVESTED]
+    put_posts(tx, client_id, found)
     answered = [each for each in outcomes if _answered(each)]
     tx.many(_HARVESTED, [(each.input_hash, tx.stamp, *_status_of(each, client_id)) for each in answered])
     tx.many(_NOT_HARVESTED, [_status_of(each, client_id) for each in outcomes if not _answered(each)])
@@ -91,6 +96,20 @@ def _judged_posts(outcome: Outcome, client_id: ClientId, now: str) -> list[Row]:
         (now, _total_of(verdict), json_or_none(verdict), client_id, outcome.lead_id, url_hash(url))
         for url, verdict in judged
     ]
+
+
+def _posts_of(outcome: Outcome) -> tuple[Post, ...]:
+    """The posts that an outcome brings: URL -> {"text", "posted_at", "is_repost"}."""
+    return tuple(_post_of(url, facts) for url, facts in (outcome.breakdown or {}).items() if isinstance(facts, Mapping))
+
+
+def _post_of(url: str, facts: Mapping[str, Any]) -> Post:
+    return Post(
+        storable(url),
+        storable(str(facts.get("text") or "")),
+        storable_or_none(facts.get("posted_at")),
+        bool(facts.get("is_repost")),
+    )
 
 
 def _total_of(verdict: object) -> float | None:

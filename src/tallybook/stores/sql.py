@@ -38,9 +38,10 @@ _CANDIDATES = {
 """Operation -> what names its input, and which leads it is not done with. An index alone answers for both scorings."""
 
 _PUT_CLIENT = (
-    f"INSERT INTO @clients ({CLIENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET "
+    f"INSERT INTO @clients ({CLIENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client_id) DO UPDATE SET "
     "name = excluded.name, stream = excluded.stream, service_level = excluded.service_level, "
-    "status = excluded.status, timezone = excluded.timezone, source = excluded.source"
+    "status = excluded.status, timezone = excluded.timezone, source = excluded.source, "
+    "daily_target = excluded.daily_target"
 )
 _PUT_RUBRIC = (
     "INSERT INTO @rubrics (client_id, rubric) VALUES (?, ?) "

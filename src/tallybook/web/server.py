@@ -8,13 +8,13 @@ from starlette.concurrency import run_in_threadpool
 
 from tallybook import __version__
 from tallybook.app import App
-from tallybook.web import health, problems
+from tallybook.web import health, problems, webhooks
 from tallybook.web.doorkeeper import Doorkeeper
 from tallybook.web.edge import Edge
 from tallybook.web.guard import refuse_unguarded
 from tallybook.web.house import House
 
-ROUTERS: Sequence[APIRouter] = (health.router,)
+ROUTERS: Sequence[APIRouter] = (health.router, webhooks.router)
 """A new part of the API is one file with a router, and its line here."""
 PUBLIC = ("/healthz", "/readyz", "/webhooks/apify")
 """Routes without a guard: health, and webhooks, which look at what a delivery brings themselves."""
@@ -36,7 +36,7 @@ def make_app(app: App, *, works: bool = True) -> FastAPI:
         yield
         house.leave()
         if house.engine is not None:
-            await run_in_threadpool(house.engine.close)
+            await run_in_threadpool(house.engine.close, app.settings.server.grace_s)
 
     api = FastAPI(
         title="Tallybook",

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from tallybook.database import Row, Tx
 from tallybook.domain.fields import storable
 from tallybook.domain.run import OperationName
-from tallybook.domain.tally import Money, Tally, Usage
+from tallybook.domain.tally import LOST, Money, Tally, Usage
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.tables import TALLY
 from tallybook.ledger.write.endings import OF_OPERATION, lock_operation
-
-LOST = "lost"
-"""The result of a call nobody answered for: its process died. Maybe billed."""
 
 _GROW = ", ".join(f"{name} = {name} + ?" for name in TALLY)
 _GROW_TALLY = (

@@ -80,7 +80,8 @@ def tickets_out(tx: Tx) -> list[Ticket]:
     rows = tx.rows(
         "SELECT c.run_id, c.client_id, c.position, c.turn FROM @client_runs c JOIN @runs r ON r.run_id = c.run_id"
         " WHERE r.planned = 1 AND r.status = 'running' AND r.stop IS NULL"
-        " AND (c.status = 'running' OR (c.status = 'queued' AND c.enqueued = 1)) ORDER BY c.run_id, c.position"
+        " AND ((c.status = 'running' AND c.worker IS NOT NULL) OR (c.status = 'queued' AND c.enqueued = 1))"
+        " ORDER BY c.run_id, c.position"
     )
     return [Ticket(ClientKey(run_id, client_id), position, turn) for run_id, client_id, position, turn in rows]
 

@@ -46,13 +46,15 @@ def begin_client(tx: Tx, key: ClientKey, worker: str) -> Begun:
     lock_run(tx, key.run_id)
     tx.serialize(f"client {key.client_id}")
     row = tx.row(
-        "SELECT c.status, c.worked_ms, r.stop, r.blocked_reason, r.created_at FROM @client_runs c"
+        "SELECT c.status, c.worked_ms, r.stop, r.blocked_reason, r.created_at, c.worker FROM @client_runs c"
         " JOIN @runs r ON r.run_id = c.run_id WHERE c.run_id = ? AND c.client_id = ?",
         key,
     )
     if row is None or Status(row[0]) not in (Status.QUEUED, Status.RUNNING):
         return Begun(go=False)
-    status, worked_ms, stop, blocked_reason, created_at = row
+    status, worked_ms, stop, blocked_reason, created_at, had_by = row
+    if status == Status.RUNNING and had_by is None:
+        return Begun(go=False)  # it waits for external runs; its worker died before it could say that it had let go
     if stop:
         return Begun(go=False, stop=Stop(stop), blocked_reason=blocked_reason)
     # One that is running has the client already: its worker died, and nobody came in between.

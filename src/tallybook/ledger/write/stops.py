@@ -8,7 +8,7 @@ from tallybook.domain.fields import storable
 from tallybook.domain.run import Ending, Status, Stop, verdict
 from tallybook.domain.tally import Tally
 from tallybook.ledger.keys import ClientKey
-from tallybook.ledger.write import events
+from tallybook.ledger.write import events, external
 from tallybook.ledger.write.endings import (
     OF_CLIENT,
     close_client,
@@ -54,7 +54,8 @@ def stop_run(tx: Tx, run_id: str, stop: Stop, blocked_reason: str, *, wake_at: d
     )
     events.append(tx, stop, f"{_SAID[stop]}: {blocked_reason}", run_id=run_id)
     for (client_id,) in tx.rows(
-        "SELECT client_id FROM @client_runs WHERE run_id = ? AND status IN ('queued', 'paused') ORDER BY position",
+        "SELECT client_id FROM @client_runs WHERE run_id = ? AND (status IN ('queued', 'paused')"
+        f" OR ({external.WAITING})) ORDER BY position",
         (run_id,),
     ):
         stop_client(tx, ClientKey(run_id, client_id), stop, blocked_reason)
@@ -104,6 +105,7 @@ def stop_client(tx: Tx, key: ClientKey, stop: Stop, reason: str, *, wake_at: dat
         )
         close_run_if_done(tx, key.run_id)
         return
+    external.abandon(tx, key)
     close_open_operations(tx, key, stop=stop)
     if tx.row(f"SELECT 1 FROM @operation_runs WHERE {OF_CLIENT} LIMIT 1", key):
         close_client(tx, key, stop=stop)

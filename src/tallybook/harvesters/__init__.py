@@ -1,0 +1,1 @@
+"""Harvesters: who fetches posts."""

@@ -1,0 +1,197 @@
+"""Harvesting posts: an external run fetches what leads posted; its result is collected when it is over."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tallybook.domain.client import Client
+from tallybook.domain.errors import BadInput, ProviderError, ProviderStop
+from tallybook.domain.external import ExternalRun, Found, Look
+from tallybook.domain.lead import Lead, Post, lead_id_of_url
+from tallybook.domain.outcome import FailReason, Kind, LeadId, Outcome, SkipReason
+from tallybook.domain.ports import Candidate, Collected, Harvester, Job, Load, Worked
+from tallybook.domain.rubric import Attribute, Rubric
+from tallybook.domain.run import OperationName
+from tallybook.domain.tally import LOST, Usage
+
+NEVER = "never"
+"""The input of a lead that nobody has harvested yet; of others it is the time of their last harvest."""
+TOKEN_OUTLIVES = timedelta(days=7)
+"""A delivery may be tried for 32 hours, and a run be resurrected days later."""
+SUCCEEDED = "succeeded"
+REASONS: Mapping[str, FailReason] = {"timed_out": FailReason.TIMEOUT}
+"""Result of an external run -> why its leads have failed; `unavailable` for the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """*batch*: profiles for one external run. *daily_target*: leads of a client per day. *recheck_after*: of a lead."""
+
+    batch: int = 50
+    most_posts: int = 10
+    daily_target: int | None = None
+    recheck_after: timedelta = timedelta(days=7)
+    run_timeout: timedelta = timedelta(hours=1)
+
+
+class PostHarvesting:
+    """An `OutsideOperation`. Whatever goes wrong is a failure with its reason; only an answer that was given and is
+    empty means that there are no posts (F29).
+    """
+
+    def __init__(self, harvester: Harvester, pace: Pace) -> None:
+        self._harvester = harvester
+        self._pace = pace
+
+    @property
+    def name(self) -> OperationName:
+        return OperationName.POST_HARVESTING
+
+    @property
+    def source(self) -> str:
+        return self._harvester.source
+
+    @property
+    def chunk_size(self) -> int:
+        return self._pace.batch
+
+    @property
+    def run_timeout(self) -> timedelta:
+        return self._pace.run_timeout
+
+    def does_not_apply(self, client: Client, rubric: Rubric) -> str | None:
+        return None if client.wants_posts else "below_service_level"
+
+    def judged_by(self, rubric: Rubric) -> Sequence[Attribute]:
+        return ()
+
+    def daily_target(self, client: Client) -> int | None:
+        return self._pace.daily_target if client.daily_target is None else client.daily_target
+
+    def is_due(self, candidate: Candidate, now: datetime) -> bool:
+        if candidate.input_hash == NEVER:
+            return True
+        try:
+            harvested_at = datetime.fromisoformat(candidate.input_hash)
+        except ValueError:
+            return True
+        return harvested_at + self._pace.recheck_after <= now
+
+    # -- starting
+
+    async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
+        """Start an external run for those leads that none has yet. Their outcomes come with its result."""
+        assert job.external is not None, "the engine gives it to every operation that works outside"
+        taken = frozenset(lead.lead_id for lead in leads)
+        fresh = [lead for lead in leads if lead.lead_id not in await job.external.in_flight()]
+        if not fresh:
+            return Worked((), outside=taken)
+        until = job.external.now() + self._pace.run_timeout
+        tag = job.external.tag("", until + TOKEN_OUTLIVES)
+        call_id = await job.meter.start(provider=self.source, model=self._harvester.model)
+        try:
+            external_id = await self._harvester.start(
+                [lead.profile_url for lead in fresh],
+                self._pace.most_posts,
+                self._pace.run_timeout,
+                tag.of_call(call_id),
+            )
+        except ProviderError as error:
+            job.meter.settle(call_id, result=error.reason if error.refused else LOST, usage=Usage())
+            if isinstance(error, ProviderStop):
+                raise
+            return Worked([_failed(lead.lead_id, _reason(error), str(error), job.input_hashes) for lead in fresh])
+        await job.external.started(external_id, call_id, [lead.lead_id for lead in fresh], until)
+        return Worked((), outside=taken)
+
+    # -- collecting
+
+    async def look(self, external: ExternalRun) -> Look:
+        return await self._harvester.look(external.external_id)
+
+    async def give_up(self, external: ExternalRun) -> None:
+        await self._harvester.abort(external.external_id)
+
+    async def collect(self, external: ExternalRun, look: Look, load: Load, hashes: Mapping[LeadId, str]) -> Collected:
+        harvest = _Harvest()
+        async for found in self._harvester.found(external.external_id):
+            harvest.add(found)
+        leads = await load(external.leads if external.leads is not None else list(harvest.profiles))
+        names = {_profile_of(lead): lead for lead in leads}
+        outcomes = [_outcome(lead, profile, harvest, look, hashes) for profile, lead in names.items()]
+        gone = set(external.leads or ()) - {lead.lead_id for lead in leads}
+        outcomes += [Outcome.skipped(each, SkipReason.LEAD_GONE, input_hash=hashes.get(each)) for each in sorted(gone)]
+        return Collected(
+            look.result,
+            outcomes,
+            cost=look.cost,
+            ended_at=look.ended_at,
+            strangers=len(harvest.profiles - names.keys()),
+            error="" if look.result == SUCCEEDED else f"{look.result}: {look.detail}",
+        )
+
+
+class _Harvest:
+    """What was found, by profile. Of one post, the last word."""
+
+    def __init__(self) -> None:
+        self.posts: dict[str, dict[str, Post]] = {}
+        self.errors: dict[str, str] = {}
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        return frozenset(self.posts) | frozenset(self.errors)
+
+    def add(self, found: Found) -> None:
+        profile = _folded(found.profile_url)
+        if found.post is not None:
+            self.posts.setdefault(profile, {})[found.post.url] = found.post
+        else:
+            self.errors[profile] = found.error
+
+
+def _folded(url: str) -> str:
+    """Two ways of writing the same address are one profile."""
+    try:
+        return lead_id_of_url(url)
+    except BadInput:
+        return url
+
+
+def _profile_of(lead: Lead) -> str:
+    return _folded(lead.profile_url)
+
+
+def _outcome(lead: Lead, profile: str, harvest: _Harvest, look: Look, hashes: Mapping[LeadId, str]) -> Outcome:
+    posts = harvest.posts.get(profile)
+    if posts:
+        known = {post.url for post in lead.posts}
+        return Outcome(
+            lead.lead_id,
+            Kind.HARVESTED,
+            posts=len(posts.keys() - known),
+            breakdown={url: _facts(posts[url]) for url in sorted(posts)},
+            input_hash=hashes.get(lead.lead_id),
+        )
+    error = harvest.errors.get(profile)
+    if error is not None:
+        return _failed(lead.lead_id, FailReason.UNAVAILABLE, error, hashes)
+    if look.result == SUCCEEDED:
+        return Outcome.skipped(
+            lead.lead_id, SkipReason.NO_POSTS, detail="the profile has no posts", input_hash=hashes.get(lead.lead_id)
+        )
+    why = f"the run that was to fetch its posts ended {look.result}" + (f": {look.detail}" if look.detail else "")
+    return _failed(lead.lead_id, REASONS.get(look.result, FailReason.UNAVAILABLE), why, hashes)
+
+
+def _facts(post: Post) -> Mapping[str, object]:
+    """As `store.save` reads it."""
+    return {"text": post.text, "posted_at": post.posted_at, "is_repost": post.is_repost}
+
+
+def _failed(lead_id: LeadId, reason: FailReason, detail: str, hashes: Mapping[LeadId, str]) -> Outcome:
+    return Outcome.failed(lead_id, reason, detail=detail, input_hash=hashes.get(lead_id))
+
+
+def _reason(error: ProviderError) -> FailReason:
+    return FailReason(error.reason)
