@@ -44,6 +44,7 @@ NOUNS: Mapping[str, Noun] = {
     "usage": Noun("Tokens and money"),
     "audit": Noun("Recompute every total and name each difference"),
     "doctor": Noun("Check everything that can be wrong, and say how to mend it"),
+    "webhook": Noun("What providers have told us", "list, replay, test"),
     "serve": Noun("The API, webhooks, the worker and the schedule in one process"),
     "db": Noun("The database", "upgrade, downgrade, backup"),
     "config": Noun("The settings in force, and where they come from", "show"),
