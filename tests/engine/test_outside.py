@@ -1,0 +1,364 @@
+"""Work that is done outside: started, waited for without a thread, looked after, collected."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from benchmarks.house import House
+from tallybook.domain.client import Client
+from tallybook.domain.errors import ProviderError, ProviderStop, StoreUnavailable
+from tallybook.domain.external import ExternalRun, Found, Look, Tag
+from tallybook.domain.lead import Lead, Post
+from tallybook.domain.outcome import FailReason
+from tallybook.domain.run import Blocked, OperationName, Run, Stop
+from tallybook.domain.tally import Money
+from tallybook.engine import outside, trigger
+from tallybook.engine.engine import Engine
+from tallybook.engine.runner import Limits
+from tallybook.ledger import read
+from tallybook.ledger.write import external
+from tallybook.ledger.write.external import take_due
+from tallybook.ledger.write.starts import Start
+from tallybook.operations.post_harvesting import Pace, PostHarvesting
+from tallybook.scorers.scripted import ScriptedScorer
+from tests.stories.acting import (
+    POST_HARVESTING,
+    POST_SCORING,
+    TroubledClients,
+    asked,
+    at_work,
+    books,
+    ended,
+    furnished,
+    kinds,
+    started,
+    texts,
+    until,
+)
+
+SOON = timedelta(seconds=0.05)
+OVER = Look(over=True, result="succeeded", cost=Money.usd("0.5"), ended_at=datetime(2026, 11, 23, tzinfo=UTC))
+UNDER_WAY = Look(over=False)
+
+
+@dataclass
+class ByHand:
+    """A `Harvester` whose runs end when, and how, the test says so. Each profile has *posts* posts."""
+
+    posts: int = 2
+    looks: dict[str, Look | Exception] = field(default_factory=dict)
+    started: list[tuple[str, Tag]] = field(default_factory=list)
+    profiles: dict[str, Sequence[str]] = field(default_factory=dict)
+    refuses: Exception | None = None
+    aborted: list[str] = field(default_factory=list)
+    strangers: int = 0
+
+    source = "byhand"
+    model = "by-hand"
+
+    async def start(self, profile_urls: Sequence[str], most_posts: int, run_timeout: timedelta, tag: Tag) -> str:
+        if self.refuses is not None:
+            raise self.refuses
+        external_id = f"x{len(self.started) + 1}"
+        self.profiles[external_id] = profile_urls
+        self.looks.setdefault(external_id, UNDER_WAY)
+        self.started.append((external_id, tag))
+        return external_id
+
+    async def look(self, external_id: str) -> Look:
+        told = self.looks[external_id]
+        if isinstance(told, Exception):
+            raise told
+        return told
+
+    async def found(self, external_id: str) -> AsyncIterator[Found]:
+        for url in self.profiles[external_id]:
+            for number in range(self.posts):
+                yield Found(url, Post(f"{url}/post/{number}", "On pricing."))
+        for number in range(self.strangers):
+            yield Found(f"https://linkedin.test/in/stranger-{number}", Post(f"https://p.test/{number}", "Hi"))
+
+    async def abort(self, external_id: str) -> None:
+        self.aborted.append(external_id)
+        self.looks[external_id] = Look(over=True, result="aborted", cost=Money.usd("0.1"))
+
+
+def harvesting(harvester: ByHand, **pace: object) -> dict[OperationName, PostHarvesting]:
+    return {POST_HARVESTING: PostHarvesting(harvester, Pace(**pace))}  # type: ignore[arg-type]  # its fields
+
+
+def asked_to_harvest() -> Start:
+    return asked(operations=(POST_HARVESTING,))
+
+
+@pytest.fixture
+def house(sqlite_house: House) -> House:
+    furnished(sqlite_house, "acme", leads=3, level=2)
+    return sqlite_house
+
+
+LIMITS = Limits(look_outside_every=SOON)
+
+
+def waiting(house: House, run_id: str, harvester: ByHand, runs: int = 1) -> None:
+    until(lambda: len(harvester.started) >= runs, "the start of external runs")
+    until(lambda: read.run(house.database, run_id).clients[0].blocked_reason, "the wait")
+
+
+def harvest(house: House, harvester: ByHand, act: Callable[[Engine, str], None], **pace: object) -> Run:
+    """A run that is *act*ed upon once it waits; gives it when it has ended."""
+    with at_work(house, operations=harvesting(harvester, **pace), limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester)
+        act(engine, run_id)
+        return ended(house, run_id)
+
+
+def test_a_result_is_found_without_anybody_telling(house: House) -> None:
+    harvester = ByHand()
+
+    def end(_engine: Engine, run_id: str) -> None:
+        assert books(house, run_id).clients[0].blocked_reason == "waiting for byhand run x1"
+        harvester.looks["x1"] = OVER
+
+    run = harvest(house, harvester, end)
+    assert (run.status, run.tally.harvested, run.tally.posts, run.tally.calls) == ("completed", 3, 6, 1)
+    assert str(run.tally.cost) == "0.5"
+    assert all(len(lead.lead.posts) == 2 for lead in house.clients.leads("acme"))
+
+
+def test_a_batch_is_an_external_run_of_its_own_and_what_one_had_is_not_started_again(house: House) -> None:
+    harvester = ByHand()
+
+    def end(engine: Engine, run_id: str) -> None:
+        waiting(house, run_id, harvester, runs=2)
+        harvester.looks["x1"] = OVER
+        until(lambda: read.run(house.database, run_id).tally.harvested == 2)
+        trigger.stop(house.ledger, run_id, Stop.PAUSE, "by Ada")
+        trigger.resume(house.ledger, run_id)
+        engine.nudge()
+        waiting(house, run_id, harvester, runs=2)
+        harvester.looks["x2"] = OVER
+
+    run = harvest(house, harvester, end, batch=2)
+    assert (run.tally.harvested, len(harvester.started)) == (3, 2)
+
+
+def test_a_client_that_waits_holds_no_slot(house: House) -> None:
+    """Five clients, one at a time: all of them wait at once, and a sixth is worked on meanwhile."""
+    furnished(house, *"bcdef", leads=1, level=2)
+    harvester = ByHand()
+    limits = Limits(concurrency=1, calls_at_once=1, look_outside_every=SOON)
+    with at_work(house, operations=harvesting(harvester), limits=limits) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        until(lambda: len(harvester.started) == 6, "six starts")
+        for external_id, _ in harvester.started:
+            harvester.looks[external_id] = OVER
+        assert ended(house, run_id).tally.harvested == 8
+
+
+def test_cancel_aborts_the_external_run_and_books_what_it_cost(house: House) -> None:
+    """F40"""
+    harvester = ByHand(posts=0)
+
+    def cancel(_engine: Engine, run_id: str) -> None:
+        trigger.stop(house.ledger, run_id, Stop.CANCEL, "by Ada")
+        until(lambda: str(read.run(house.database, run_id).tally.cost) == "0.1", "the cost")
+
+    run = harvest(house, harvester, cancel)
+    assert (run.status, harvester.aborted) == ("canceled", ["x1"])
+    assert list(kinds(house, run.run_id).values()) == ["failed(unavailable)"] * 3
+
+
+def test_an_external_run_that_takes_too_long_is_ended(house: House) -> None:
+    harvester = ByHand(posts=0)
+    run = harvest(house, harvester, lambda *_: None, run_timeout=timedelta(0))
+    assert harvester.aborted == ["x1"]
+    assert (run.status, run.tally.failed) == ("failed", 3)
+
+
+def test_a_provider_that_cannot_be_asked_is_asked_again(house: House) -> None:
+    harvester = ByHand()
+
+    def trouble(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = ProviderError("no answer", reason=FailReason.UNAVAILABLE)
+        time.sleep(0.3)
+        harvester.looks["x1"] = OVER
+
+    assert harvest(house, harvester, trouble).tally.harvested == 3
+
+
+def test_one_that_cannot_be_asked_about_for_an_hour_is_lost_and_its_leads_have_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F29"""
+    monkeypatch.setattr(outside, "UNREACHABLE_FOR", timedelta(0))
+    harvester = ByHand()
+
+    def trouble(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = ProviderError("no answer", reason=FailReason.UNAVAILABLE)
+
+    run = harvest(house, harvester, trouble, run_timeout=timedelta(0))
+    assert set(kinds(house, run.run_id).values()) == {"failed(unavailable)"}
+    assert (run.status, run.tally.unmeasured) == ("failed", 1)
+
+
+def test_a_start_that_was_refused_fails_its_leads_and_one_that_is_pointless_pauses_the_run(house: House) -> None:
+    """F29"""
+    harvester = ByHand(refuses=ProviderError("slow down", reason=FailReason.QUOTA, refused=True))
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        run = ended(house, started(house, asked_to_harvest(), engine))
+        assert set(kinds(house, run.run_id).values()) == {"failed(quota)"}
+        harvester.refuses = ProviderStop("who are you?", reason=FailReason.AUTH, blocked_reason=Blocked.AUTH)
+        run_id = started(house, asked_to_harvest(), engine)
+        until(lambda: read.run(house.database, run_id).status == "paused", "the pause")
+        assert books(house, run_id).tally.pending == 3
+
+
+def test_a_resurrected_run_adds_its_posts_and_its_cost(house: House) -> None:
+    """F31"""
+    harvester = ByHand()
+
+    def end(engine: Engine, run_id: str) -> None:
+        harvester.looks["x1"] = OVER
+        ended(house, run_id)
+        house.ledger.do(external.look_now, "byhand", "x1")
+        until(lambda: not _due(house), "nothing new")
+        assert books(house, run_id).tally.calls == 1
+        harvester.posts, harvester.looks["x1"] = 3, UNDER_WAY
+        house.ledger.do(external.look_now, "byhand", "x1")
+        until(lambda: texts(house, run_id, "resurrected"), "the second attempt")
+        later = OVER.ended_at and OVER.ended_at + timedelta(hours=1)
+        harvester.looks["x1"] = Look(over=True, result="succeeded", cost=Money.usd("0.75"), ended_at=later)
+        until(lambda: str(read.run(house.database, run_id).tally.cost) == "0.75", "the second bill")
+        engine.nudge()
+
+    run = harvest(house, harvester, end)
+    assert (run.status, run.tally.harvested, run.tally.posts, run.tally.calls) == ("completed", 3, 6, 2)
+    until(lambda: all(len(lead.lead.posts) == 3 for lead in house.clients.leads("acme")), "the third post")
+
+
+def _due(house: House) -> list[ExternalRun]:
+    return house.ledger.do(take_due, 0)
+
+
+def test_posts_of_strangers_are_noted_and_belong_to_nobody(house: House) -> None:
+    harvester = ByHand(strangers=2)
+
+    def end(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = OVER
+
+    run = harvest(house, harvester, end)
+    noted = "byhand run x1 found posts of 2 profiles that are no leads of the client"
+    until(lambda: texts(house, run.run_id, "strangers") == [noted], "the note")
+
+
+def test_a_store_that_is_away_is_waited_for(house: House) -> None:
+    harvester = ByHand()
+    away = [True]
+
+    def trouble(what: str) -> None:
+        if what == "save" and away[0]:
+            raise StoreUnavailable("the store is away")
+
+    clients = TroubledClients(house.clients, trouble)
+    with at_work(house, operations=harvesting(harvester), clients=clients, limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester)
+        outside_again = outside.STORE_AGAIN_AFTER
+        try:
+            outside.STORE_AGAIN_AFTER = SOON
+            harvester.looks["x1"] = OVER
+            until(lambda: read.run(house.database, run_id).tally.harvested == 3, "the outcomes")
+            away[0] = False
+            assert ended(house, run_id).status == "completed"
+        finally:
+            outside.STORE_AGAIN_AFTER = outside_again
+
+
+def test_a_process_without_a_harvester_leaves_external_runs_alone(house: House) -> None:
+    harvester = ByHand()
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester)
+    harvester.looks["x1"] = OVER
+    with at_work(house, operations={}, limits=LIMITS):
+        time.sleep(0.4)
+        assert books(house, run_id).clients[0].blocked_reason == "waiting for byhand run x1"
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS):
+        assert ended(house, run_id).tally.harvested == 3
+
+
+def test_what_breaks_while_a_result_is_taken_is_logged_and_tried_again(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external, "LOOKED_AT_FOR", SOON)
+    harvester = ByHand()
+
+    def trouble(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = RuntimeError("a mistake")
+        until(lambda: "could not be looked after" in caplog.text, "the line in the log")
+        harvester.looks["x1"] = OVER
+
+    assert harvest(house, harvester, trouble).status == "completed"
+
+
+# -- whom, and how many ------------------------------------------------------------------------------------------------
+
+
+def test_leads_are_looked_at_again_after_so_many_days_and_not_before(house: House) -> None:
+    harvester = ByHand()
+
+    def end(_engine: Engine, _run_id: str) -> None:
+        for external_id, _ in harvester.started:
+            harvester.looks[external_id] = OVER
+
+    assert harvest(house, harvester, end).tally.found == 3
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        again = ended(house, started(house, asked_to_harvest(), engine))
+    assert (again.status, again.finish_reason, again.tally.found) == ("completed", "no_work", 0)
+
+
+def test_a_clients_daily_target_bounds_what_all_runs_of_a_day_take(house: House) -> None:
+    house.clients.put_clients([Client("acme", "Acme", service_level=2, daily_target=2, timezone="Europe/Lisbon")])
+    harvester = ByHand()
+
+    def end(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = OVER
+
+    assert harvest(house, harvester, end).tally.found == 2
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        again = ended(house, started(house, asked_to_harvest(), engine))
+    (operation,) = again.clients[0].operations
+    assert (operation.status, operation.finish_reason, again.tally.found) == ("completed", "daily_target_reached", 0)
+
+
+def test_post_scoring_waits_for_the_harvest_and_finds_its_posts(house: House) -> None:
+    harvester = ByHand()
+    operations = {**house.operations(ScriptedScorer()), **harvesting(harvester)}
+    with at_work(house, operations=operations, limits=LIMITS) as engine:
+        run_id = started(house, asked(operations=(POST_HARVESTING, POST_SCORING)), engine)
+        waiting(house, run_id, harvester)
+        assert [each.operation for each in read.run(house.database, run_id).clients[0].operations] == [POST_HARVESTING]
+        harvester.looks["x1"] = OVER
+        run = ended(house, run_id)
+    harvest_run, scoring = run.clients[0].operations
+    assert (harvest_run.tally.harvested, scoring.tally.found) == (3, 3)
+
+
+def test_leads_that_are_gone_when_the_result_comes_are_skipped(house: House) -> None:
+    harvester = ByHand()
+
+    def end(_engine: Engine, _run_id: str) -> None:
+        first = house.clients.leads("acme")[0].lead
+        assert isinstance(first, Lead)
+        with house.database.writing() as tx:
+            tx.execute("DELETE FROM @posts WHERE lead_id = ?", (first.lead_id,))
+            tx.execute("DELETE FROM @leads WHERE lead_id = ?", (first.lead_id,))
+        harvester.looks["x1"] = OVER
+
+    run = harvest(house, harvester, end)
+    assert sorted(kinds(house, run.run_id).values()) == ["harvested", "harvested", "skipped(lead_gone)"]
