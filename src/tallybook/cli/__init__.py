@@ -46,6 +46,7 @@ NOUNS: Mapping[str, Noun] = {
     "doctor": Noun("Check everything that can be wrong, and say how to mend it"),
     "webhook": Noun("What providers have told us", "list, replay, test"),
     "serve": Noun("The API, webhooks, the worker and the schedule in one process"),
+    "worker": Noun("A worker alone, beside servers that only keep books"),
     "db": Noun("The database", "upgrade, downgrade, backup"),
     "config": Noun("The settings in force, and where they come from", "show"),
     "token": Noun("Tokens for the HTTP API", "create, list, revoke"),

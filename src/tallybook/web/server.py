@@ -31,7 +31,7 @@ def make_app(app: App, *, works: bool = True) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
         if works:
-            house.engine = await run_in_threadpool(app.engine)
+            house.engine = await run_in_threadpool(app.engine, keeps_schedules=True)
         house.ready = True
         yield
         house.leave()

@@ -1,5 +1,6 @@
 """Serving until told to stop: the socket, the signals, the way out."""
 
+import ipaddress
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -8,9 +9,11 @@ import uvicorn
 
 from tallybook.app import App
 from tallybook.domain.errors import BadSetting
+from tallybook.ledger.tokens import list_tokens
 from tallybook.web.server import make_app
 
 BACKLOG = 2048
+MOST = 1_000
 PROXIES = "127.0.0.1"
 """Whose word counts for where a request comes from: a proxy on this machine."""
 
@@ -18,8 +21,9 @@ PROXIES = "127.0.0.1"
 def serve(app: App, *, works: bool, begun: Callable[[str], None]) -> None:
     """Answer until SIGINT or SIGTERM; then take nothing more, hand back what is in flight, and return.
 
-    *begun*: told the address once requests are answered. Raises BadSetting when it cannot listen there.
+    *begun*: told the address once requests are answered. Raises BadSetting when it cannot listen there, or should not.
     """
+    _refuse_open_door(app)
     listener = _listen(app.settings.server.host, app.settings.server.port)
     host, port = listener.getsockname()[:2]
     api = make_app(app, works=works)
@@ -39,6 +43,23 @@ def serve(app: App, *, works: bool, begun: Callable[[str], None]) -> None:
     shown = f"[{host}]" if ":" in host else host
     with listener:
         _Server(config, api.state.house.leave, lambda: begun(f"http://{shown}:{port}")).run(sockets=[listener])
+
+
+def _refuse_open_door(app: App) -> None:
+    """Whoever listens for the whole network first makes a token: without one only guessing could let anybody in."""
+    host = app.settings.server.host
+    if not _is_loopback(host) and not any(token.revoked_at is None for token in list_tokens(app.database, limit=MOST)):
+        raise BadSetting(
+            f"server.host {host} is reached from elsewhere, and there is no token yet: make one with"
+            " `tallybook token create`, or listen on 127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _listen(host: str, port: int) -> socket.socket:
