@@ -24,7 +24,6 @@ app = noun("Schedules: when runs start by themselves.")
 HEADINGS = ("STREAM", "LINE", "TIMEZONE", "DOES", "LIMIT", "NEXT DUE", "IN UTC", "LAST RUN", "MISSED")
 HEADINGS_OF_NEXT = ("DUE", "IN UTC", "STREAM", "LINE", "TIMEZONE", "DOES", "LIMIT")
 NONE_SET = "No schedule is set: `[[schedule]]` in tallybook.toml starts runs by themselves (docs/schedules.md)."
-UNKEPT = "Nobody keeps {}: is `tallybook serve` running, and with these settings?"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def list_(ctx: typer.Context, as_json: Json = False) -> None:
     output.table([_row(each) for each in lines], HEADINGS, right=(4,))
     unkept = sum(not each.kept for each in lines)
     if unkept:
-        output.note(UNKEPT.format(f"{unkept} of these schedules"))
+        output.note(f"Nobody keeps {unkept} of these: is `tallybook serve` running, and with these settings?")
 
 
 @app.command("next")

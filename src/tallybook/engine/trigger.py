@@ -1,4 +1,4 @@
-"""What starts, stops and resumes runs: the only callers of the ledger's start."""
+"""What starts, stops and resumes runs for whoever asks. Schedules start theirs with the due time, in one transaction."""
 
 from tallybook.domain.client import read_client_id
 from tallybook.domain.ports import Clients
