@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parents[1]
-BUILT = (1, 2, 3, 4, 5, 6, 8, 12, 13, 14, 15, 22, 25, 27, 28, 36, 37, 38, 39, 40)
+BUILT = (*range(1, 9), *range(12, 16), *range(18, 24), *range(25, 33), *range(34, 41))
 
 
 @cache
