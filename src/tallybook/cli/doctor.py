@@ -46,7 +46,7 @@ def _findings(ctx: typer.Context) -> Findings:
 
 
 def _of_app(app: "App") -> Findings:
-    from tallybook.cli import doctor_figures, doctor_machine, doctor_runs
+    from tallybook.cli import doctor_figures, doctor_machine, doctor_outside, doctor_runs
 
     yield from doctor_machine.scorer(app)
     yield from doctor_machine.spool(app)
@@ -55,7 +55,7 @@ def _of_app(app: "App") -> Findings:
     if any(each.level is Level.WRONG for each in database) or not doctor_machine.has_books(app):
         yield notice("books", "The books were not looked into.")
         return
-    for check in (doctor_machine.files, *doctor_runs.CHECKS, *doctor_figures.CHECKS):
+    for check in (doctor_machine.files, *doctor_runs.CHECKS, *doctor_outside.CHECKS, *doctor_figures.CHECKS):
         yield from _tried(check, app)
 
 

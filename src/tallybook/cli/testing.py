@@ -52,7 +52,7 @@ def model(
 
 
 def _chances(words: Sequence[str]) -> "Mapping[Fault, float]":
-    from tallybook.testing.model_faults import check_chances
+    from tallybook.testing.lookalike_plan import check_chances
 
     chances = dict(map(_chance, words))
     try:
