@@ -1,0 +1,182 @@
+"""Webhooks over real HTTP: who may deliver, what is kept, and that nothing a delivery says is believed."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tallybook.app import App
+from tallybook.domain import signing
+from tallybook.domain.access import Scope
+from tallybook.domain.client import Client
+from tallybook.ledger import external as reads
+from tallybook.ledger import read
+from tallybook.ledger.inbox import list_deliveries
+from tallybook.ledger.keys import OperationKey
+from tallybook.ledger.ledger import Ledger
+from tallybook.web.doorkeeper import MOST_FAILURES
+from tests.ledger.scenes import Clock
+from tests.ledger.test_external import harvesting, started
+from tests.web.conftest import headers_of
+from tests.web.serving import SECRET, MakeToken
+
+PATH = "/webhooks/apify"
+
+
+def body(external_id: str = "x1", event: str = "SUCCEEDED", **more: object) -> Mapping[str, Any]:
+    data = {"actorId": "a", "actorRunId": external_id, **more}
+    return {"eventType": f"ACTOR.RUN.{event}", "eventData": data, "resource": {"id": external_id, "status": event}}
+
+
+@pytest.fixture
+def anyone(base_url: str) -> httpx.Client:
+    """Somebody without a token."""
+    return httpx.Client(base_url=base_url, timeout=30)
+
+
+@pytest.fixture
+def key(app: App, books: Ledger) -> OperationKey:
+    """A client run that waits for the external run x1."""
+    app.clients.put_clients([Client("acme", "Acme", service_level=2), Client("other", "Other", service_level=2)])
+    found = harvesting(books)
+    started(books, found, Clock(books.clock()))
+    return found
+
+
+def token_of(app: App, key: OperationKey, client_id: str | None = None, secret: bytes | None = None) -> str:
+    expires_at = app.ledger.clock() + timedelta(hours=1)
+    return signing.sign(
+        secret or app.signing_secrets[0], key.run_id, client_id or key.client_id, "call of x1", expires_at
+    )
+
+
+def delivered(client: httpx.Client, headers: Mapping[str, str], dispatch_id: str = "d1", **more: Any) -> httpx.Response:
+    return client.post(PATH, json=body(**more), headers={"X-Apify-Webhook-Dispatch-Id": dispatch_id, **headers})
+
+
+def due(books: Ledger) -> bool:
+    return reads.any_due(books.database, books.clock())
+
+
+def test_news_of_a_run_that_brings_its_token_has_the_provider_asked(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client
+) -> None:
+    answer = delivered(anyone, {"x-tallybook-token": token_of(app, key)})
+    assert (answer.status_code, answer.json()) == (200, {"state": "applied", "reason": None, "duplicate": False})
+    assert due(books)
+    again = delivered(anyone, {"x-tallybook-token": token_of(app, key)})
+    assert again.json()["duplicate"] is True
+
+
+@pytest.mark.parametrize("what", ["none", "wrong token", "another secret's", "wrong secret", "unknown bearer", "empty"])
+def test_a_forged_delivery_is_refused_and_not_kept(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client, what: str
+) -> None:
+    """F32"""
+    headers = {
+        "none": {},
+        "wrong token": {"x-tallybook-token": token_of(app, key)[:-2]},
+        "another secret's": {"x-tallybook-token": token_of(app, key, secret=b"another secret of somebody else")},
+        "wrong secret": {"x-webhook-secret": "guess"},
+        "unknown bearer": headers_of("tb_guess"),
+        "empty": {"x-tallybook-token": ""},
+    }[what]
+    answer = delivered(anyone, headers)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert not due(books)
+    assert list_deliveries(books.database) == []
+
+
+def test_the_client_of_a_known_run_is_the_one_in_the_books(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client, make_token: MakeToken
+) -> None:
+    """F32"""
+    for number, headers in enumerate(
+        (
+            {"x-tallybook-token": token_of(app, key, "other")},
+            headers_of(make_token(Scope.RUNS_WRITE, client_id="other")),
+        )
+    ):
+        assert delivered(anyone, headers, f"d{number}").json()["state"] == "refused"
+    lying = {**body(), "client": "other", "client_id": "other"}
+    anyone.post(PATH, json=lying, headers={"x-tallybook-token": token_of(app, key)})
+    assert list_deliveries(books.database, limit=1)[0].client_id == "acme"
+
+
+def test_late_and_doubled_deliveries_do_not_open_what_has_ended(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client
+) -> None:
+    """F31"""
+    books.do(lambda tx: tx.execute("UPDATE @runs SET status = 'completed', ended_at = ?", (tx.stamp,)))
+    for event in ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"):
+        delivered(anyone, {"x-tallybook-token": token_of(app, key)}, event, event=event)
+    assert read.run(books.database, key.run_id).status == "completed"
+
+
+def test_a_token_bound_to_a_client_makes_a_run_of_its_own(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client, make_token: MakeToken
+) -> None:
+    headers = headers_of(make_token(Scope.RUNS_WRITE, client_id="other"))
+    assert delivered(anyone, headers, external_id="x7").json()["reason"] == "a run of its own"
+    (kept,) = list_deliveries(books.database)
+    run = read.run(books.database, str(kept.run_id))
+    assert (run.trigger, run.job_type, [each.client_id for each in run.clients]) == (
+        "api",
+        "post_harvesting",
+        ["other"],
+    )
+    for scopes in ((Scope.RUNS_READ,), (Scope.RUNS_WRITE,)):
+        bound = {"client_id": "other"} if scopes == (Scope.RUNS_READ,) else {}
+        answer = delivered(anyone, headers_of(make_token(*scopes, **bound)), "d9", external_id="x8")
+        assert answer.status_code == 403
+
+
+def test_the_secret_alone_knows_no_client_and_a_mapped_task_does(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(App, "apify_tasks", property(lambda self: {"t1": "other", "t2": "gone"}))
+    secret = {"x-webhook-secret": SECRET}
+    assert delivered(anyone, secret, "d1", external_id="x7").json()["state"] == "orphan"
+    assert delivered(anyone, secret, "d2", external_id="x8", actorTaskId="t1").json()["state"] == "applied"
+    assert delivered(anyone, secret, "d3", external_id="x9", actorTaskId="t2").json()["state"] == "orphan"
+    assert delivered(anyone, secret, "d4", event="CREATED", external_id="x6").json()["state"] == "noted"
+
+
+def test_what_is_no_delivery_is_refused(anyone: httpx.Client, books: Ledger) -> None:
+    headers = {"x-webhook-secret": SECRET}
+    for raw in (b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"null"):
+        answer = anyone.post(PATH, content=raw, headers=headers)
+        assert (answer.status_code, "JSON object" in answer.json()["detail"]) == (422, True)
+    assert anyone.post(PATH, content=b" " * 2_000_000, headers=headers).status_code == 413
+    odd = {"eventType": 7, "eventData": [], "resource": {"id": "\0" * 9}}
+    assert anyone.post(PATH, json=odd, headers=headers).json()["state"] == "noted"
+    assert len(list_deliveries(books.database)) == 1
+
+
+def test_a_delivery_without_an_id_is_known_by_its_content(anyone: httpx.Client, books: Ledger) -> None:
+    """F31"""
+    for _ in range(2):
+        answer = anyone.post(PATH, json=body(), headers={"x-webhook-secret": SECRET})
+        assert answer.status_code == 200
+    assert len(list_deliveries(books.database)) == 1
+
+
+def test_what_is_kept_holds_no_secret(app: App, books: Ledger, key: OperationKey, anyone: httpx.Client) -> None:
+    """F35"""
+    token = token_of(app, key)
+    delivered(anyone, {"x-tallybook-token": token}, "d1")
+    delivered(anyone, {"x-webhook-secret": SECRET}, "d2")
+    with books.database.reading() as connection:
+        kept = str(connection.exec_driver_sql("SELECT * FROM inbox").all())
+    assert token not in kept
+    assert SECRET not in kept
+
+
+def test_whoever_guesses_is_sent_away_for_a_while(anyone: httpx.Client) -> None:
+    for _ in range(MOST_FAILURES):
+        assert anyone.post(PATH, json={}, headers={"x-webhook-secret": "guess"}).status_code == 401
+    answer = anyone.post(PATH, json={}, headers={"x-webhook-secret": "guess"})
+    assert (answer.status_code, answer.headers["retry-after"].isdecimal()) == (429, True)
