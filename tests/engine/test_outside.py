@@ -253,7 +253,7 @@ def test_posts_of_strangers_are_noted_and_belong_to_nobody(house: House) -> None
 
     run = harvest(house, harvester, end)
     noted = "byhand run x1 found posts of 2 profiles that are no leads of the client"
-    until(lambda: texts(house, run.run_id, "strangers") == [noted], "the note")
+    assert texts(house, run.run_id, "strangers") == [noted]
 
 
 def test_a_store_that_is_away_is_waited_for(house: House) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from benchmarks.house import RUBRIC, House, made_up_leads
+from tallybook.database import Database
 from tallybook.domain.client import Client, ClientId
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import LeadId, Outcome
@@ -127,7 +128,11 @@ def calling(house: House, run_id: str, most: int = 1) -> Any:
 
 
 def texts(house: House, run_id: str, kind: str) -> list[str]:
-    return [each.text for each in read.events_of(house.database, run_id) if each.kind == kind]
+    return texts_of(house.database, run_id, kind)
+
+
+def texts_of(database: Database, run_id: str, kind: str) -> list[str]:
+    return [each.text for each in read.events_of(database, run_id) if each.kind == kind]
 
 
 def count(house: House, table: sa.Table, *where: Any) -> int:
@@ -141,8 +146,12 @@ def unsaved(house: House) -> int:
 
 def kinds(house: House, run_id: str) -> Mapping[LeadId, str]:
     """Lead -> 'kind' or 'kind(reason)', of one run."""
+    return kinds_of(house.database, run_id)
+
+
+def kinds_of(database: Database, run_id: str) -> Mapping[LeadId, str]:
     statement = sa.select(outcomes.c.lead_id, outcomes.c.kind, outcomes.c.reason).where(outcomes.c.run_id == run_id)
-    with house.database.reading() as connection:
+    with database.reading() as connection:
         return {lead: f"{kind}({why})" if why else kind for lead, kind, why in connection.execute(statement)}
 
 

@@ -151,16 +151,17 @@ class Collector:
             log.warning("what %s found cannot be saved yet: %s", found.name, error)
             await self._again(found, STORE_AGAIN_AFTER)
             return
+        self._note_strangers(found, collected.strangers)
         saved = [each.lead_id for each in collected.outcomes]
         goes_on = await self._ledger.wait(external.end, found, collected.result, collected.ended_at, saved)
         await self._ledger.wait(standing_alone.finish, found, collected.error)
-        self._note_strangers(found, collected.strangers)
         if goes_on:
             self._ended()
 
     def _note_strangers(self, found: ExternalRun, strangers: int) -> None:
         if strangers:
-            text = f"{found.name} found posts of {strangers} profiles that are no leads of the client"
+            profiles = "a profile that is no lead" if strangers == 1 else f"{strangers} profiles that are no leads"
+            text = f"{found.name} found posts of {profiles} of the client"
             self._ledger.submit(
                 events.append, "strangers", text, run_id=found.run_id, client_id=found.client_id, once_key=text
             )
