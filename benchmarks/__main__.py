@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.postgres import running
 
-BENCHMARKS = ("start", "keywords", "ledger_record", "lifecycles", "overhead", "models", "memory", "kill")
+BENCHMARKS = ("start", "keywords", "ledger_record", "lifecycles", "overhead", "models", "memory", "kill", "deliveries")
 
 
 def main(names: Sequence[str]) -> int:
