@@ -10,9 +10,8 @@ from http.client import HTTPException
 
 import pytest
 
-from tallybook.testing.model_http import Exchange
+from tallybook.testing.lookalike_http import Exchange, as_json
 from tallybook.testing.model_server import Fault, ModelServer
-from tallybook.testing.model_wire import as_json
 from tests.testing.asking import ONE, chat, connection, heard_on, judged, port_of, raw, send, until
 
 # -- clients that go --------------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from tallybook.testing.lookalike_plan import check_chances
 from tallybook.testing.model_asking import AskedItem, Question
-from tallybook.testing.model_faults import Fault, check_chances
+from tallybook.testing.model_faults import Fault
 from tallybook.testing.model_plan import FaultPlan
 from tallybook.testing.model_server import ModelServer
 from tests.testing.asking import chat, judged, send

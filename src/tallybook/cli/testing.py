@@ -1,10 +1,12 @@
 """`tallybook testing`: look-alike servers of what Tallybook talks to, for trying things out."""
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,47 +16,102 @@ from tallybook.cli.opening import Json
 from tallybook.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from tallybook.testing.model_server import Bill, Fault, ModelServer
+    from tallybook.testing.apify_server import ApifyServer
+    from tallybook.testing.apify_server import Bill as ApifyBill
+    from tallybook.testing.model_server import Bill, ModelServer
 
-PORT = 8686
+PORT, APIFY_PORT = 8686, 8687
 KEPT = 10_000
 LET_GO_S = 1.0
+
+FaultT = TypeVar("FaultT", bound=StrEnum)
+Server = TypeVar("Server", "ModelServer", "ApifyServer")
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Where to listen; 0: wherever is free")]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=SHARE", help="What goes wrong, and how often: rate_limit=0.05", show_default=False),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="Which requests go wrong")]
 
 app = noun("Look-alike servers, for trying things out.")
 
 
 @app.command()
 def model(
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="Where to listen; 0: wherever is free")
-    ] = PORT,
+    port: Port = PORT,
     latency_ms: Annotated[int, typer.Option(min=0, metavar="N", help="How long each answer takes")] = 0,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=SHARE", help="What goes wrong, and how often: rate_limit=0.05", show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Which requests go wrong")] = 0,
+    fault: Faults = None,
+    seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Be Gemini, OpenAI and Anthropic, on this machine only, without an account and for nothing.
 
     Answers until Ctrl-C, then prints what the provider would bill. --fault can be given several times.
     """
-    chances = _chances(fault or [])
-    with _stop_signals() as stop, _opened(port, latency_ms / 1_000, chances, seed) as server:
+    from tallybook.testing.model_server import Fault, ModelServer
+
+    chances = _chances(Fault, _shares(fault or [], Fault))
+    make = partial(ModelServer, latency_s=latency_ms / 1_000, chances=chances, seed=seed, keep=KEPT)
+    with _stop_signals() as stop, _opened(port, make) as server:
         _introduce(server)
         signal.sigwait(stop)
     server.wait_until_idle(LET_GO_S)  # those cut off are billed too
     _tell(server.bill, as_json)
 
 
+@app.command()
+def apify(
+    port: Port = APIFY_PORT,
+    latency_ms: Annotated[int, typer.Option(min=0, metavar="N", help="How long each run takes")] = 2_000,
+    fault: Faults = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Be Apify and an actor that finds posts, on this machine only, without an account and for nothing.
+
+    Answers and calls back until Ctrl-C, then prints what Apify would bill. --fault can be given several times.
+    """
+    from tallybook.testing.apify_server import ApiFault, ApifyServer, DeliveryFault
+
+    shares = _shares(fault or [], ApiFault, DeliveryFault)
+    make = partial(
+        ApifyServer,
+        latency_s=latency_ms / 1_000,
+        chances=_chances(ApiFault, shares),
+        delivery_chances=_chances(DeliveryFault, shares),
+        seed=seed,
+        keep=KEPT,
+    )
+    with _stop_signals() as stop, _opened(port, make) as server:
+        _introduce_apify(server)
+        signal.sigwait(stop)
+    _tell_apify(server.bill, as_json)
+
+
 # -- what was asked for ------------------------------------------------------------------------------------------------
 
 
-def _chances(words: Sequence[str]) -> "Mapping[Fault, float]":
+def _shares(words: Sequence[str], *kinds: type[StrEnum]) -> Mapping[str, float]:
+    """The share of each fault by its name; each must be of one of the *kinds*."""
+    names = [fault.value for kind in kinds for fault in kind if fault.value != "ok"]
+    return dict(_share(word, names) for word in words)
+
+
+def _share(word: str, names: Sequence[str]) -> tuple[str, float]:
+    name, _, share = word.partition("=")
+    if name not in names:
+        raise typer.BadParameter(f"{name!r} is none of the faults {', '.join(names)}", param_hint="--fault")
+    try:
+        return name, float(share)
+    except ValueError:
+        raise typer.BadParameter(f"--fault takes NAME=SHARE, like {name}=0.05", param_hint="--fault") from None
+
+
+def _chances(kind: type[FaultT], shares: Mapping[str, float]) -> Mapping[FaultT, float]:
+    """Those of this kind."""
     from tallybook.testing.lookalike_plan import check_chances
 
-    chances = dict(map(_chance, words))
+    chances = {fault: shares[fault.value] for fault in kind if fault.value in shares}
     try:
         check_chances(chances)
     except ValueError as error:
@@ -62,24 +119,9 @@ def _chances(words: Sequence[str]) -> "Mapping[Fault, float]":
     return chances
 
 
-def _chance(word: str) -> "tuple[Fault, float]":
-    from tallybook.testing.model_faults import Fault
-
-    name, _, share = word.partition("=")
-    names = [each.value for each in Fault if each is not Fault.OK]
-    if name not in names:
-        raise typer.BadParameter(f"{name!r} is none of the faults {', '.join(names)}", param_hint="--fault")
+def _opened(port: int, make: Callable[..., Server]) -> Server:
     try:
-        return Fault(name), float(share)
-    except ValueError:
-        raise typer.BadParameter(f"--fault takes NAME=SHARE, like {name}=0.05", param_hint="--fault") from None
-
-
-def _opened(port: int, latency_s: float, chances: "Mapping[Fault, float]", seed: int) -> "ModelServer":
-    from tallybook.testing.model_server import ModelServer
-
-    try:
-        return ModelServer(port=port, latency_s=latency_s, chances=chances, seed=seed, keep=KEPT)
+        return make(port=port)
     except OSError as error:
         raise BadInput(f"port {port} cannot be had: {error.strerror}; choose another with --port") from None
 
@@ -123,5 +165,29 @@ def _tell(bill: "Bill", as_json: bool) -> None:
             "input tokens": f"{bill.input_tokens:,}",
             "of them cached": f"{bill.cached_tokens:,}",
             "output tokens": f"{bill.output_tokens:,}",
+        }
+    )
+
+
+def _introduce_apify(server: "ApifyServer") -> None:
+    output.note(f"Apify is imitated at {server.url} until Ctrl-C. In another terminal:")
+    output.note()
+    output.note(f"export TALLYBOOK_APIFY__API_URL={server.url}")
+    output.note("export TALLYBOOK_APIFY__TOKEN=anything")
+    output.note("export TALLYBOOK_APIFY__ACTOR_ID=look-alike/posts")
+    output.note()
+    output.note(f"{server.url}/bill is the bill so far, {server.url}/log the newest {KEPT:,} requests.")
+
+
+def _tell_apify(bill: "ApifyBill", as_json: bool) -> None:
+    if as_json:
+        output.emit({**asdict(bill), "usd": str(bill.usd)})
+        return
+    output.facts(
+        {
+            "runs": f"{bill.runs:,}",
+            "items": f"{bill.items:,}",
+            "billed": f"${bill.usd:,.4f}",
+            "deliveries": f"{bill.deliveries:,}",
         }
     )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tallybook.testing.model_asking import AskedAttribute, AskedItem, Question, drawn
+from tallybook.testing.lookalike_plan import drawn
+from tallybook.testing.model_asking import AskedAttribute, AskedItem, Question
 from tallybook.testing.model_faults import Fault
 from tallybook.testing.model_wire import Finish
 

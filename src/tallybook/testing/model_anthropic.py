@@ -4,19 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tallybook.testing.lookalike_http import Reply, as_json
 from tallybook.testing.model_faults import Fault
-from tallybook.testing.model_wire import (
-    Answer,
-    Finish,
-    Prompt,
-    Refused,
-    Reply,
-    Request,
-    Tokens,
-    as_json,
-    texts_of,
-    wait_headers,
-)
+from tallybook.testing.model_wire import Answer, Finish, Prompt, Refused, Request, Tokens, texts_of, wait_headers
 
 _EVENTS = "text/event-stream; charset=utf-8"
 _FINISH = {

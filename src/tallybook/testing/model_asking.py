@@ -73,12 +73,6 @@ def question_of(number: int, prompt: Prompt) -> Question:
     return Question(number, prompt.provider, prompt.model, items, attributes)
 
 
-def drawn(*parts: str) -> float:
-    """A number in [0, 1) that follows from *parts* alone, in every process."""
-    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:6]) / 2**48  # 48 bits, which a float holds exactly: never 1.0
-
-
 def _items(prompt: Prompt) -> Sequence[Mapping[str, Any]]:
     found = (_tagged("items", text) for text in reversed(prompt.user))
     return _list(next((items for items in found if items is not None), []))

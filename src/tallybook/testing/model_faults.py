@@ -1,6 +1,5 @@
 """What can go wrong between a model and whoever asks it."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -65,12 +64,3 @@ class Fault(StrEnum):
     """The connection breaks instead of an answer, which the model gave and the provider bills."""
     SLOW = "slow"
     """A good answer, late."""
-
-
-def check_chances(chances: Mapping[Fault, float]) -> None:
-    """Raises ValueError unless all are shares that together are at most 1."""
-    for fault, share in chances.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"the share of {fault} must be from 0 to 1, not {share:g}")
-    if sum(chances.values()) > 1 + 1e-9:
-        raise ValueError(f"the shares come to {sum(chances.values()):g}; together they can be 1 at most")

@@ -4,18 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tallybook.testing.lookalike_http import Reply, as_json
 from tallybook.testing.model_faults import Fault
-from tallybook.testing.model_wire import (
-    Answer,
-    Finish,
-    Prompt,
-    Refused,
-    Reply,
-    Request,
-    Tokens,
-    as_json,
-    texts_of,
-)
+from tallybook.testing.model_wire import Answer, Finish, Prompt, Refused, Request, Tokens, texts_of
 
 _PATH = re.compile(r"/v1beta/models/([^/:]+):generateContent")
 _FINISH = {Finish.DONE: "STOP", Finish.NO_ROOM: "MAX_TOKENS", Finish.UNSAFE_ANSWER: "SAFETY"}

@@ -3,19 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tallybook.testing.lookalike_http import Reply, as_json
 from tallybook.testing.model_faults import Fault
-from tallybook.testing.model_wire import (
-    Answer,
-    Finish,
-    Prompt,
-    Refused,
-    Reply,
-    Request,
-    Tokens,
-    as_json,
-    texts_of,
-    wait_headers,
-)
+from tallybook.testing.model_wire import Answer, Finish, Prompt, Refused, Request, Tokens, texts_of, wait_headers
 
 _FINISH = {Finish.DONE: "stop", Finish.NO_ROOM: "length", Finish.UNSAFE_ANSWER: "content_filter"}
 _INVALID = "invalid_request_error"

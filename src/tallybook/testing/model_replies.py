@@ -5,10 +5,11 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 
+from tallybook.testing.lookalike_http import Reply, page
 from tallybook.testing.model_answers import said
 from tallybook.testing.model_asking import Question
 from tallybook.testing.model_faults import Fault
-from tallybook.testing.model_wire import Answer, Prompt, Provider, Reply, Tokens, page, tokens_in
+from tallybook.testing.model_wire import Answer, Prompt, Provider, Tokens, tokens_in
 
 
 class PrefixCache:

@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Self
 
+from tallybook.testing.lookalike_http import LINES, Exchange, Listener, Reply, as_json
 from tallybook.testing.model_anthropic import Anthropic
 from tallybook.testing.model_asking import AskedAttribute, AskedItem, Question, question_of
 from tallybook.testing.model_faults import Fault
 from tallybook.testing.model_google import Google
-from tallybook.testing.model_http import Exchange, Listener
 from tallybook.testing.model_log import Bill, Log, Record
 from tallybook.testing.model_openai import OpenAI
 from tallybook.testing.model_plan import FaultPlan, When
 from tallybook.testing.model_replies import Replies
-from tallybook.testing.model_wire import Prompt, Provider, Refused, Reply, Request, Tokens, as_json
+from tallybook.testing.model_wire import Prompt, Provider, Refused, Request, Tokens
 
 __all__ = ["AskedAttribute", "AskedItem", "Bill", "Fault", "ModelServer", "Question", "Record"]
 
@@ -135,7 +135,7 @@ class ModelServer:
             exchange.answer(as_json({**asdict(self.bill), "most_at_once": self.most_at_once}))
         elif exchange.method == "GET" and exchange.route == "/log":
             lines = "".join(f"{json.dumps(asdict(record))}\n" for record in self.log)
-            exchange.answer(Reply(200, lines.encode(), "application/x-ndjson"))
+            exchange.answer(Reply(200, lines.encode(), LINES))
         else:
             self._serve_model(exchange, provider_of(exchange.route))
 

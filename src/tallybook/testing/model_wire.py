@@ -1,15 +1,13 @@
 """What passes between the look-alike of a model and the forms its three providers give to the same things."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from tallybook.testing.lookalike_http import Reply
 from tallybook.testing.model_faults import Fault
 
-JSON = "application/json"
-HTML = "text/html; charset=utf-8"
 BYTES_PER_TOKEN = 4
 """A rule of thumb. All that matters is that both sides of a test can reckon it."""
 
@@ -81,16 +79,6 @@ class Answer:
     """It was asked for piece by piece."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One HTTP response."""
-
-    status: int
-    body: bytes
-    content_type: str = JSON
-    headers: tuple[tuple[str, str], ...] = ()
-
-
 class Provider(Protocol):
     """One provider's form of everything."""
 
@@ -108,15 +96,6 @@ class Provider(Protocol):
 
     def error(self, status: int, message: str) -> Reply:
         """Any other error."""
-
-
-def as_json(document: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
-    return Reply(status, json.dumps(document).encode(), headers=headers)
-
-
-def page(status: int) -> Reply:
-    """What a proxy says that stands before the provider."""
-    return Reply(status, b"<!doctype html>\n<html><head><title>Oops</title></head><body>Oops</body></html>\n", HTML)
 
 
 def wait_headers(wait_s: float) -> tuple[tuple[str, str], ...]:

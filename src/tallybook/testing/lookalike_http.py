@@ -1,5 +1,6 @@
 """HTTP/1.1 on this machine only, as far as a look-alike server needs it: many connections, little work for each."""
 
+import json
 import select
 import socket
 import socketserver
@@ -7,16 +8,38 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
-from tallybook.testing.model_wire import Reply
-
+JSON = "application/json"
+HTML = "text/html; charset=utf-8"
+LINES = "application/x-ndjson"
 HOST = "127.0.0.1"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP response."""
+
+    status: int
+    body: bytes
+    content_type: str = JSON
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def as_json(document: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+    return Reply(status, json.dumps(document).encode(), headers=headers)
+
+
+def page(status: int) -> Reply:
+    """What a proxy says that stands before the provider."""
+    return Reply(status, b"<!doctype html>\n<html><head><title>Oops</title></head><body>Oops</body></html>\n", HTML)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -45,6 +68,11 @@ class Exchange(BaseHTTPRequestHandler):
     def route(self) -> str:
         """The path without its query."""
         return self.path.partition("?")[0]
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """Of a name that comes twice the last value."""
+        return dict(parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
 
     def said(self, header: str) -> str:
         """Empty when it is not there."""
