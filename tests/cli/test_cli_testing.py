@@ -1,4 +1,4 @@
-"""`tallybook testing`: a look-alike of the providers, as a command."""
+"""`tallybook testing`: look-alikes of the providers and of Apify, as commands."""
 
 import json
 import re
@@ -30,9 +30,9 @@ class Imitation:
             self.told += line
         self.port = int(re.findall(r"http://127\.0\.0\.1:(\d+)", self.told)[0])
 
-    def ask(self, method: str = "POST", path: str = "/v1/chat/completions") -> tuple[int, str]:
+    def ask(self, method: str = "POST", path: str = "/v1/chat/completions", body: str = CHAT) -> tuple[int, str]:
         line = HTTPConnection("127.0.0.1", self.port, timeout=20)
-        line.request(method, path, CHAT)
+        line.request(method, path, body, {"Authorization": "Bearer anything"})
         response = line.getresponse()
         said = response.status, response.read().decode()
         line.close()
@@ -46,9 +46,9 @@ class Imitation:
 
 
 @contextmanager
-def imitating(home: Path, *args: str) -> Iterator[Imitation]:
+def imitating(home: Path, *args: str, what: str = "model") -> Iterator[Imitation]:
     process = subprocess.Popen(
-        [SCRIPT, "testing", "model", "--port", "0", *args],
+        [SCRIPT, "testing", what, "--port", "0", *args],
         cwd=home,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -125,3 +125,53 @@ def test_a_port_that_is_taken_is_told_in_one_line(cli: Cli) -> None:
         said = cli("testing", "model", "--port", str(port))
     assert said.code == 1
     assert said.error == f"port {port} cannot be had: Address already in use; choose another with --port"
+
+
+# -- Apify -------------------------------------------------------------------------------------------------------------
+
+RUN = json.dumps({"targetUrls": ["https://linkedin.test/in/ada-abara-004"], "maxPosts": 3})
+
+
+def test_apify_runs_actors_until_it_is_told_to_stop_then_prints_the_bill(home: Path) -> None:
+    with imitating(home, "--latency-ms", "0", what="apify") as server:
+        assert f"export TALLYBOOK_APIFY__API_URL=http://127.0.0.1:{server.port}\n" in server.told
+        assert "export TALLYBOOK_APIFY__TOKEN=anything\n" in server.told
+        assert "export TALLYBOOK_APIFY__ACTOR_ID=look-alike/posts\n" in server.told
+        assert server.ask("POST", "/v2/acts/look-alike~posts/runs", RUN)[0] == 201
+        while json.loads(server.ask("GET", "/bill")[1])["items"] != 3:
+            pass
+        code, out = server.ends(signal.SIGINT)
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["runs", "1"],
+        ["items", "3"],
+        ["billed", "$0.0065"],
+        ["deliveries", "0"],
+    ]
+
+
+def test_faults_befall_requests_to_apify_by_chance(home: Path) -> None:
+    with imitating(home, "--fault", "server_error=1", "--fault", "lost_delivery=1", "--json", what="apify") as server:
+        assert server.ask("POST", "/v2/acts/look-alike~posts/runs", RUN)[0] == 500
+        code, out = server.ends(signal.SIGTERM)
+    assert (code, json.loads(out)) == (0, {"runs": 0, "items": 0, "usd": "0", "deliveries": 0})
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (
+            ["--fault", "nonsense=0.1"],
+            "'nonsense' is none of the faults rate_limit, server_error, reset, lost_answer, lost_delivery, "
+            "doubled_delivery, delayed_delivery",
+        ),
+        (
+            ["--fault", "lost_delivery=0.6", "--fault", "doubled_delivery=0.6"],
+            "the shares come to 1.2; together they can be 1 at most",
+        ),
+    ],
+)
+def test_a_fault_that_apify_does_not_have_is_wrong_usage(args: list[str], expected: str, cli: Cli) -> None:
+    said = cli("testing", "apify", *args)
+    assert said.code == 2
+    assert said.error.startswith(f"invalid value for --fault: {expected}")

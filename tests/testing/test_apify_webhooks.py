@@ -36,7 +36,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def server() -> Iterator[ApifyServer]:
-    with ApifyServer(token=TOKEN, profiles=POSTS, retry_base_s=BASE_S, delay_s=0.05) as found:
+    with ApifyServer(token=TOKEN, profiles=POSTS, retry_base_s=BASE_S, delay_s=0.2) as found:
         yield found
 
 
@@ -160,6 +160,14 @@ def test_nobody_at_the_other_end_is_a_try_without_an_answer(server: ApifyServer)
     assert "refused" in server.deliveries[0].answer
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port/", "http://[/"])
+def test_an_address_that_is_none_is_a_try_without_an_answer(server: ApifyServer, url: str) -> None:
+    server.account_webhooks.append(Webhook(url, do_not_retry=True))
+    server.start_outside([ADA])
+    assert server.wait_until_idle()
+    assert [(each.status, each.answer.partition(":")[0]) for each in server.deliveries] == [(None, "ValueError")]
+
+
 # -- faults ------------------------------------------------------------------------------------------------------------
 
 
@@ -230,6 +238,7 @@ def test_a_delivery_by_hand_is_the_webhooks_own_but_for_what_is_given(server: Ap
 def test_a_delivery_of_a_run_that_never_was_goes_where_one_says(server: ApifyServer, receiver: Receiver) -> None:
     with pytest.raises(LookupError, match="nobody is to be told of run never"):
         server.deliver("never", ALL_EVENTS[1])
+    server.account_webhooks.append(Webhook(receiver.url))
     server.deliver("never", ALL_EVENTS[1], to=f"{receiver.url}?a=b")
     server.deliver("never", ALL_EVENTS[1], body=b"\xff", to=receiver.url)
     server.deliver("never", ALL_EVENTS[1], body="{", to=receiver.url)

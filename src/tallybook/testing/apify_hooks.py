@@ -128,6 +128,8 @@ class Deliveries:
             line.popleft()
             if line:
                 self._agenda.after(0, partial(self._post, line[0]))
+            else:
+                del self._lines[dispatch.event.run_id]
 
     def _note(self, dispatch: Dispatch, status: int | None, answer: str) -> Delivery:
         with self._lock:
@@ -150,13 +152,13 @@ class Deliveries:
 
 
 def posted(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int | None, str]:
-    """The status and text of the answer; None when there is none."""
-    parts = urlsplit(url)
-    connect: Callable[..., HTTPConnection] = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    with closing(connect(parts.hostname or "", parts.port, timeout=TIMEOUT_S)) as line:
-        try:
+    """The status and text of the answer; None when there is none, and why."""
+    try:
+        parts = urlsplit(url)
+        connect: Callable[..., HTTPConnection] = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        with closing(connect(parts.hostname or "", parts.port, timeout=TIMEOUT_S)) as line:
             line.request("POST", f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", body, dict(headers))
             response = line.getresponse()
             return response.status, response.read().decode("utf-8", "replace")
-        except (OSError, HTTPException) as error:
-            return None, f"{type(error).__name__}: {error}"
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: the URL or a header cannot be sent
+        return None, f"{type(error).__name__}: {error}"

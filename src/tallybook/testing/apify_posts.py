@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from tallybook.testing import demo_words
 from tallybook.testing.demo_scripts import SCRIPTS
+from tallybook.testing.demo_words import POST_TALK
 from tallybook.testing.lookalike_plan import drawn
 
 Item = Mapping[str, Any]
@@ -46,7 +46,7 @@ def made_up(url: str) -> Sequence[Item]:
 def _post(url: str, number: int) -> Item:
     chance = _chances(url, number)
     said = [trait.said[0] for script in SCRIPTS for trait in script.post_traits if next(chance) < 0.25]
-    talk = demo_words.POST_TALK[int(next(chance) * len(demo_words.POST_TALK))]
+    talk = POST_TALK[int(next(chance) * len(POST_TALK))]
     activity = int(next(chance) * 10**15)
     return {
         "url": f"https://linkedin.test/feed/update/urn:li:activity:7{activity:015}",

@@ -226,11 +226,6 @@ class ApifyServer:
 
     # -- serving -------------------------------------------------------------------------------------------------------
 
-    def serve_forever(self) -> None:
-        """Until `close`, in another thread."""
-        self._agenda.start()
-        self._listener.serve_forever()
-
     def close(self) -> None:
         """Ends serving, and every connection with it. What was still to be delivered never is."""
         self._agenda.close()
