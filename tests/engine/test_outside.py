@@ -218,6 +218,35 @@ def test_a_start_that_was_refused_fails_its_leads_and_one_that_is_pointless_paus
         assert books(house, run_id).tally.pending == 3
 
 
+def test_leads_of_a_start_whose_answer_was_lost_fail_when_nothing_is_heard_of_it(house: House) -> None:
+    """F29"""
+    harvester = ByHand(refuses=ProviderError("the line broke", reason=FailReason.UNAVAILABLE))
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        run = ended(house, started(house, asked_to_harvest(), engine))
+    assert list(kinds(house, run.run_id).values()) == ["failed(unavailable)"] * 3
+    assert (run.tally.calls, run.tally.unmeasured) == (1, 1)
+
+
+def test_leads_whose_start_died_with_its_process_are_started_again(house: House) -> None:
+    harvester = ByHand()
+    with at_work(house, operations=harvesting(harvester, batch=2), limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester, runs=2)
+    second = harvester.started[1][1]
+    now = house.ledger.clock()
+    leads = [lead.lead.lead_id for lead in house.clients.leads("acme")][2:]
+    key = (run_id, "acme", POST_HARVESTING)
+    died = ExternalRun("byhand", "", *key, second.call_id, now, leads=tuple(leads)).unborn
+    house.ledger.do(lambda tx: tx.execute("DELETE FROM @external_runs WHERE external_id = 'x2'"))
+    house.ledger.do(external.start, died, now)
+    with at_work(house, operations=harvesting(harvester, batch=2), limits=LIMITS):
+        harvester.looks["x1"] = OVER
+        until(lambda: len(harvester.started) == 3, "the third start")
+        harvester.looks["x3"] = OVER
+        run = ended(house, run_id)
+    assert (run.tally.harvested, run.tally.calls, run.tally.unmeasured) == (3, 3, 1)
+
+
 def test_a_resurrected_run_adds_its_posts_and_its_cost(house: House) -> None:
     """F31"""
     harvester = ByHand()

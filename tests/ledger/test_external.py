@@ -1,5 +1,6 @@
 """External runs: started, waited for, asked about, ended; and the client runs that wait for them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -69,7 +70,7 @@ def test_a_client_run_that_waits_is_in_nobodys_hands_and_says_for_what(books: Le
     assert work.workers(books.database, key.run_id) == {}
     assert books.do(dispatch.tickets_out) == []
     assert not books.do(progress.begin_client, client_of(key), "w2").go
-    assert reads.in_flight(books.database, key) == {"a", "b"}
+    assert reads.in_flight(books.database, key) == frozenset("ab")
 
 
 def test_it_goes_on_with_the_last_of_its_external_runs(books: Ledger, clock: Clock) -> None:
@@ -144,6 +145,50 @@ def test_a_paused_run_takes_results_and_goes_on_only_when_it_is_resumed(books: L
     assert books.do(progress.begin_client, client_of(key), "w2").go
 
 
+# -- starts in doubt ---------------------------------------------------------------------------------------------------
+
+
+def test_what_is_being_started_is_in_flight_and_goes_over_to_the_run_it_becomes(books: Ledger, clock: Clock) -> None:
+    key = harvesting(books)
+    born = external_of(key, clock)
+    books.do(external.start, born.unborn, clock.now + MINUTE)
+    assert reads.in_flight(books.database, key) == frozenset("ab")
+    assert books.do(external.start, replace(born, leads=None), clock.now)
+    assert reads.in_flight(books.database, key) == frozenset("ab")
+    (due,) = books.do(external.take_due, 8)
+    assert (due.external_id, due.state) == ("x1", "started")
+
+
+def test_a_start_that_was_refused_is_forgotten(books: Ledger, clock: Clock) -> None:
+    key = harvesting(books)
+    books.do(external.start, external_of(key, clock).unborn, clock.now)
+    books.do(external.forget, "call of x1", "apify")
+    assert reads.in_flight(books.database, key) == frozenset()
+    assert not books.do(waiting.wait_for, client_of(key), "w1")
+
+
+def test_leads_of_a_start_that_died_are_free_again_and_its_call_is_lost(books: Ledger, clock: Clock) -> None:
+    key = harvesting(books)
+    unborn = external_of(key, clock).unborn
+    called(books, key, unborn.call_id, None)
+    books.do(external.start, unborn, clock.now)
+    other = started(books, key, clock, "x2", "b")
+    assert books.do(waiting.wait_for, client_of(key), "w1")
+    assert not books.do(external.give_free, unborn)
+    assert taken(books, other, *harvested("b"))
+    run = told(books, key.run_id)
+    assert (run.clients[0].status, run.tally.pending, run.tally.unmeasured) == ("queued", 1, 1)
+
+
+def test_a_start_in_doubt_waits_for_news(books: Ledger, clock: Clock) -> None:
+    key = harvesting(books)
+    books.do(external.start, external_of(key, clock).unborn, clock.now)
+    books.do(external.doubt, "call of x1", "apify")
+    (due,) = books.do(external.take_due, 8)
+    assert (due.state, due.leads) == ("doubtful", ("a", "b"))
+    assert books.do(waiting.wait_for, client_of(key), "w1")
+
+
 # -- asking the provider -----------------------------------------------------------------------------------------------
 
 
@@ -175,10 +220,11 @@ def test_news_that_comes_while_it_is_looked_at_is_not_forgotten(books: Ledger, c
 
 def test_started_twice_is_started_once_and_learns_its_leads(books: Ledger, clock: Clock) -> None:
     key = harvesting(books)
-    started(books, key, clock, leads=None)
     assert reads.in_flight(books.database, key) == frozenset()
+    started(books, key, clock, leads=None)
+    assert reads.in_flight(books.database, key) is None
     assert not books.do(external.start, external_of(key, clock), clock.now)
-    assert reads.in_flight(books.database, key) == {"a", "b"}
+    assert reads.in_flight(books.database, key) == frozenset("ab")
 
 
 def test_a_call_that_was_taken_for_lost_is_settled_with_what_was_billed(books: Ledger, clock: Clock) -> None:

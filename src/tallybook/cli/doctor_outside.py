@@ -10,8 +10,8 @@ from tallybook.cli.finding import Findings, notice, ok, wrong
 from tallybook.database import stamp, utc_now
 from tallybook.domain.delivery import State
 from tallybook.domain.errors import BadSetting
+from tallybook.domain.external import ExternalState
 from tallybook.ledger.server_tables import external_runs, inbox
-from tallybook.ledger.write.external import STARTED
 from tallybook.report import words
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def orphans(app: "App") -> Findings:
 def overdue(app: "App") -> Findings:
     """External runs whose time is over and that nobody looks after."""
     late = stamp(utc_now() - OVERDUE_AFTER)
-    statement = sa.select(external_runs.c.external_id).where(external_runs.c.state == STARTED).limit(1)
+    statement = sa.select(external_runs.c.external_id).where(external_runs.c.state != ExternalState.ENDED).limit(1)
     with app.bare_database.reading() as connection:
         found = connection.execute(statement.where(external_runs.c.look_at < late)).scalar()
     if found is None:

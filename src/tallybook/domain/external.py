@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from tallybook.domain.client import ClientId
 from tallybook.domain.lead import Post
 from tallybook.domain.outcome import LeadId
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Money
+
+
+class ExternalState(StrEnum):
+    """STARTING: it is being started, and has no id at the provider yet. DOUBTFUL: the answer to its start was lost."""
+
+    STARTING = "starting"
+    DOUBTFUL = "doubtful"
+    STARTED = "started"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,12 @@ class ExternalRun:
     looks: int = 0
     abandoned: bool = False
     ended_at: datetime | None = None
+    state: ExternalState = ExternalState.STARTED
+
+    @property
+    def unborn(self) -> "ExternalRun":
+        """As it stands in the books before its provider has given it an id."""
+        return replace(self, external_id=f"?{self.call_id}", state=ExternalState.STARTING)
 
     @property
     def name(self) -> str:

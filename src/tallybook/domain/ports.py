@@ -174,11 +174,17 @@ class Harvester(Protocol):
 class ExternalRuns(Protocol):
     """The external runs of one operation run, in the books."""
 
-    async def in_flight(self) -> frozenset[LeadId]:
-        """The leads that some external run is at work on."""
+    async def in_flight(self) -> frozenset[LeadId] | None:
+        """The leads that some external run is at work on. None: there is one of which only the result will tell."""
+
+    async def starting(self, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
+        """Book that an external run is about to be started for *leads*; durable when this returns."""
 
     async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
-        """Book that an external run works on *leads*; durable when this returns."""
+        """It was, and has an id. Durable when this returns."""
+
+    async def not_started(self, call_id: str, *, certain: bool) -> None:
+        """It was refused; or else nobody knows, for the answer was lost: then news of it may still come."""
 
     def tag(self, call_id: str, until: datetime) -> Tag:
         """What the external run is to know of us."""

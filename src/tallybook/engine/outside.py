@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderError, StoreUnavailable
-from tallybook.domain.external import ExternalRun, Look
+from tallybook.domain.external import ExternalRun, ExternalState, Look
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, LeadId, Outcome
 from tallybook.domain.ports import Candidate, Clients, Collected, Operation, OutsideOperation, Store
@@ -93,18 +93,21 @@ class Collector:
         self._loop = loop
         self._again_after = again_after
         self._ended = ended
-        self._in_hand: set[Future[None]] = set()
+        self._in_hand: dict[tuple[str, str, int], Future[None]] = {}
 
     def look_around(self) -> None:
         """Take up what is due, as much as there is room for; does not wait for it."""
-        self._in_hand = {each for each in self._in_hand if not each.done()}
+        self._in_hand = {name: task for name, task in self._in_hand.items() if not task.done()}
         room = MOST_AT_ONCE - len(self._in_hand)
         if not self._operations or not room or not ledger_external.any_due(self._ledger.database, self._ledger.clock()):
             return
         for each in self._ledger.do(external.take_due, room):
+            name = (each.source, each.external_id, each.attempt)
+            if name in self._in_hand:
+                continue  # taking its result takes long; to have it due once more has kept others off
             task = asyncio.run_coroutine_threadsafe(self._attend(each), self._loop)
             task.add_done_callback(_log_broken)
-            self._in_hand.add(task)
+            self._in_hand[name] = task
 
     async def _attend(self, found: ExternalRun) -> None:
         operation = self._operations.get(found.operation)
@@ -113,11 +116,25 @@ class Collector:
             return
         store = await asyncio.to_thread(self._clients.store, found.client_id)
         attended = _Attended(found, operation, store)
+        if found.state in (ExternalState.STARTING, ExternalState.DOUBTFUL):
+            await self._no_news(attended)
+            return
         try:
             look = await operation.look(found)
             await self._go_by(attended, look)
         except ProviderError as error:
             await self._unreachable(attended, error)
+
+    async def _no_news(self, attended: _Attended) -> None:
+        """It never called back. Where its process died before it could ask, its leads are taken again; where it asked
+        and heard nothing, that is not risked a second time today.
+        """
+        found = attended.external
+        if found.state is ExternalState.DOUBTFUL:
+            why = "the answer to its start was lost, and it has not called back"
+            await self._lose(attended, ProviderError(why, reason=FailReason.UNAVAILABLE))
+        elif await self._ledger.wait(external.give_free, found):
+            self._ended()
 
     async def _go_by(self, attended: _Attended, look: Look) -> None:
         found = attended.external
@@ -172,6 +189,10 @@ class Collector:
             log.warning("%s cannot be asked about: %s", found.name, error)
             await self._again(found, self._again_after)
             return
+        await self._lose(attended, error)
+
+    async def _lose(self, attended: _Attended, error: ProviderError) -> None:
+        found = attended.external
         why = f"{found.name} could not be asked about: {error}"
         reason = FailReason(error.reason)
         hashes = await asyncio.to_thread(ledger_external.hashes_of, self._ledger.database, attended.key)

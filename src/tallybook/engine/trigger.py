@@ -1,4 +1,4 @@
-"""What starts, stops and resumes runs for whoever asks. Schedules start theirs with the due time, in one transaction."""
+"""What starts, stops and resumes runs for whoever asks. Schedules start theirs themselves, in one transaction."""
 
 from tallybook.domain.client import read_client_id
 from tallybook.domain.ports import Clients

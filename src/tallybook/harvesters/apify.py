@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from apify_client import ApifyClientAsync
 
 SOURCE = "apify"
-EVENTS = tuple(f"ACTOR.RUN.{name}" for name in ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RESURRECTED"))
+_NAMES = ("CREATED", "SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT", "RESURRECTED")
+EVENTS = tuple(f"ACTOR.RUN.{name}" for name in _NAMES)
+"""CREATED too: it brings the id of a run whose start was answered to nobody."""
 TOKEN_HEADER = "x-tallybook-token"
 PAYLOAD = (
     '{"eventType": {{eventType}}, "createdAt": {{createdAt}}, "eventData": {{eventData}}, "resource": {{resource}}}'

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from tallybook.database import Database, stamp
-from tallybook.domain.external import ExternalRun, Tag
+from tallybook.domain.external import ExternalRun, ExternalState, Tag
 from tallybook.domain.outcome import LeadId
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.server_tables import external_runs
 from tallybook.ledger.tables import operation_runs, worklist
 from tallybook.ledger.write import external
-from tallybook.ledger.write.external import STARTED
 
 
 class ExternalBook:
@@ -26,8 +25,15 @@ class ExternalBook:
         self._source = source
         self._first_look = first_look
 
-    async def in_flight(self) -> frozenset[LeadId]:
+    async def in_flight(self) -> frozenset[LeadId] | None:
         return in_flight(self._ledger.database, self._key)
+
+    async def starting(self, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
+        unborn = ExternalRun(self._source, "", *self._key, call_id, until, leads=tuple(leads)).unborn
+        await self._ledger.wait(external.start, unborn, self.now() + 2 * self._first_look)
+
+    async def not_started(self, call_id: str, *, certain: bool) -> None:
+        await self._ledger.wait(external.forget if certain else external.doubt, call_id, self._source)
 
     async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         named = ExternalRun(self._source, external_id, *self._key, call_id, until, leads=tuple(leads))
@@ -40,14 +46,19 @@ class ExternalBook:
         return self._ledger.clock()
 
 
-def in_flight(database: Database, key: OperationKey) -> frozenset[LeadId]:
-    """The leads that an external run of this operation run works on."""
+def in_flight(database: Database, key: OperationKey) -> frozenset[LeadId] | None:
+    """The leads that external runs of this operation run work on. None: one of them was started by a process that died
+    before it had booked for whom.
+    """
     statement = sa.select(external_runs.c.leads).where(
         *(external_runs.c[name] == value for name, value in zip(key._fields, key, strict=True)),
-        external_runs.c.state == STARTED,
+        external_runs.c.state != ExternalState.ENDED,
     )
     with database.reading() as connection:
-        return frozenset(lead for (leads,) in connection.execute(statement) if leads for lead in json.loads(leads))
+        told = [leads for (leads,) in connection.execute(statement)]
+    if None in told:
+        return None
+    return frozenset(lead for leads in told for lead in json.loads(leads))
 
 
 def any_due(database: Database, now: datetime) -> bool:

@@ -80,15 +80,21 @@ class PostHarvesting:
     # -- starting
 
     async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
-        """Start an external run for those leads that none has yet. Their outcomes come with its result."""
+        """Start an external run for those leads that none has yet. Their outcomes come with its result.
+
+        While there is one of which nobody knows for whom it works, none is started: it might be paid for twice.
+        """
         assert job.external is not None, "the engine gives it to every operation that works outside"
         taken = frozenset(lead.lead_id for lead in leads)
-        fresh = [lead for lead in leads if lead.lead_id not in await job.external.in_flight()]
+        busy = await job.external.in_flight()
+        fresh = [lead for lead in leads if busy is not None and lead.lead_id not in busy]
         if not fresh:
             return Worked((), outside=taken)
         until = job.external.now() + self._pace.run_timeout
         tag = job.external.tag("", until + TOKEN_OUTLIVES)
         call_id = await job.meter.start(provider=self.source, model=self._harvester.model)
+        named = [lead.lead_id for lead in fresh]
+        await job.external.starting(call_id, named, until)
         try:
             external_id = await self._harvester.start(
                 [lead.profile_url for lead in fresh],
@@ -97,12 +103,22 @@ class PostHarvesting:
                 tag.of_call(call_id),
             )
         except ProviderError as error:
-            job.meter.settle(call_id, result=error.reason if error.refused else LOST, usage=Usage())
-            if isinstance(error, ProviderStop):
-                raise
-            return Worked([_failed(lead.lead_id, _reason(error), str(error), job.input_hashes) for lead in fresh])
-        await job.external.started(external_id, call_id, [lead.lead_id for lead in fresh], until)
+            return await self._not_started(error, call_id, fresh, job)
+        await job.external.started(external_id, call_id, named, until)
         return Worked((), outside=taken)
+
+    async def _not_started(self, error: ProviderError, call_id: str, leads: Sequence[Lead], job: Job) -> Worked:
+        """A refusal is the end of it. An answer that was lost is not: if a run was started it calls back, or else its
+        leads have failed after a while.
+        """
+        assert job.external is not None, "it was asked before"
+        await job.external.not_started(call_id, certain=error.refused)
+        job.meter.settle(call_id, result=error.reason if error.refused else LOST, usage=Usage())
+        if isinstance(error, ProviderStop):
+            raise error
+        if not error.refused:
+            return Worked((), outside=frozenset(lead.lead_id for lead in leads))
+        return Worked([_failed(lead.lead_id, _reason(error), str(error), job.input_hashes) for lead in leads])
 
     # -- collecting
 

@@ -4,27 +4,28 @@ same transaction.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tallybook.database import Row, Tx, read_stamp, stamp
-from tallybook.domain.external import ExternalRun
+from tallybook.domain.external import ExternalRun, ExternalState
 from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.ports import Candidate
 from tallybook.domain.run import OperationName, Status
-from tallybook.domain.tally import NOTHING, Money, Usage
+from tallybook.domain.tally import LOST, NOTHING, Money, Usage
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.write import calls, events, progress
 from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION, lock_operation, lock_run
 
-LOOKED_AT_FOR = timedelta(seconds=60)
+LOOKED_AT_FOR = timedelta(seconds=10)
 """Whoever takes a look in hand has so long; then another does, should the first have died."""
-STARTED, ENDED = "started", "ended"
+STARTED = ExternalState.STARTED
 THIS = "source = ? AND external_id = ? AND attempt = ?"
 WAITING = "status = 'running' AND worker IS NULL"
 """Of a client run: external runs work for it, and nobody here does."""
 _COLUMNS = (
     "e.source, e.external_id, e.run_id, e.client_id, e.operation, e.call_id, e.until, e.attempt, e.leads, e.looks,"
-    " o.status, e.ended_at"
+    " o.status, e.ended_at, e.state"
 )
 _WITH_OPERATION = (
     f"SELECT {_COLUMNS} FROM @external_runs e JOIN @operation_runs o ON o.run_id = e.run_id"
@@ -38,7 +39,7 @@ def _this(external: ExternalRun) -> Row:
 
 def of_row(row: Row) -> ExternalRun:
     """*row* in the order of _COLUMNS."""
-    source, external_id, run_id, client_id, operation, call_id, until, attempt, leads, looks, status, ended_at = row
+    source, external_id, run_id, client_id, operation, call_id, until, attempt, leads, looks, status, *more = row
     return ExternalRun(
         source=source,
         external_id=external_id,
@@ -51,28 +52,61 @@ def of_row(row: Row) -> ExternalRun:
         leads=None if leads is None else tuple(json.loads(leads)),
         looks=looks,
         abandoned=status in (Status.CANCELED, Status.TIMED_OUT),
-        ended_at=read_stamp(ended_at),
+        ended_at=read_stamp(more[0]),
+        state=ExternalState(more[1]),
     )
 
 
 def start(tx: Tx, external: ExternalRun, look_at: datetime) -> bool:
     """Book that an external run works for one of ours. False when it is in the books: then it only learns its leads.
 
-    A delivery that came before this was written waits in the inbox; it counts now.
+    What was known of it before it had an id goes over to it. A delivery that came before this was written waits in the
+    inbox; it counts now.
     """
+    external = _born(tx, external)
     leads = None if external.leads is None else json.dumps(list(external.leads))
     early = _early_deliveries(tx, external)
     new = tx.execute(
         "INSERT INTO @external_runs (source, external_id, attempt, run_id, client_id, operation, call_id, state, leads,"
         " started_at, until, look_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
-            *_this(external), external.run_id, external.client_id, external.operation, external.call_id, STARTED, leads,
-            tx.stamp, stamp(external.until), tx.stamp if early else stamp(look_at),
+            *_this(external), external.run_id, external.client_id, external.operation, external.call_id,
+            external.state, leads, tx.stamp, stamp(external.until), tx.stamp if early else stamp(look_at),
         ),
     )  # fmt: skip
     if not new:
         tx.execute(f"UPDATE @external_runs SET leads = COALESCE(leads, ?) WHERE {THIS}", (leads, *_this(external)))
     return bool(new)
+
+
+def _born(tx: Tx, external: ExternalRun) -> ExternalRun:
+    """It has an id now; for whom it works may have been known before."""
+    if external.state is not STARTED:
+        return external
+    row = tx.row(f"SELECT leads FROM @external_runs WHERE {THIS}", _this(external.unborn))
+    forget(tx, external.call_id, external.source)
+    known = tuple(json.loads(row[0])) if row and row[0] else None
+    return replace(external, leads=known if external.leads is None else external.leads)
+
+
+def forget(tx: Tx, call_id: str, source: str) -> None:
+    """What was to be started was not."""
+    tx.execute("DELETE FROM @external_runs WHERE source = ? AND external_id = ?", (source, f"?{call_id}"))
+
+
+def doubt(tx: Tx, call_id: str, source: str) -> None:
+    """The answer to its start was lost. Its leads wait for news of it."""
+    statement = "UPDATE @external_runs SET state = 'doubtful' WHERE source = ? AND external_id = ?"
+    tx.execute(statement, (source, f"?{call_id}"))
+
+
+def give_free(tx: Tx, unborn: ExternalRun) -> bool:
+    """Its process died while it was started, and no news came. Its leads may be taken again: True if they waited."""
+    key = ClientKey(unborn.run_id, unborn.client_id)
+    lock_run(tx, key.run_id)
+    forget(tx, unborn.call_id, unborn.source)
+    calls.settle_call(tx, unborn.call_id, LOST, Usage())
+    return _go_on_if_last(tx, key)
 
 
 def _early_deliveries(tx: Tx, external: ExternalRun) -> int:
@@ -121,7 +155,7 @@ def look_now(tx: Tx, source: str, external_id: str) -> None:
 def abandon(tx: Tx, key: ClientKey) -> None:
     """Our side stops: the providers are told without delay."""
     tx.execute(
-        f"UPDATE @external_runs SET look_at = ? WHERE {OF_CLIENT} AND state = 'started' AND look_at IS NOT NULL",
+        f"UPDATE @external_runs SET look_at = ? WHERE {OF_CLIENT} AND state <> 'ended' AND look_at IS NOT NULL",
         (tx.stamp, *key),
     )
 
@@ -207,12 +241,12 @@ def end(tx: Tx, external: ExternalRun, result: str, ended_at: datetime | None, s
         f"UPDATE @external_runs SET state = 'ended', result = ?, ended_at = ?, look_at = NULL WHERE {THIS}",
         (result, stamp(ended_at or tx.now), *_this(external)),
     )
-    if tx.row(f"SELECT 1 FROM @external_runs WHERE {OF_CLIENT} AND state = 'started'", key):
+    return _go_on_if_last(tx, key)
+
+
+def _go_on_if_last(tx: Tx, key: ClientKey) -> bool:
+    if tx.row(f"SELECT 1 FROM @external_runs WHERE {OF_CLIENT} AND state <> 'ended'", key):
         return False
-    return _go_on(tx, key)
-
-
-def _go_on(tx: Tx, key: ClientKey) -> bool:
     back = "status = 'queued', turn = turn + 1, enqueued = 0, blocked_reason = NULL, version = version + 1"
     if not tx.execute(f"UPDATE @client_runs SET {back} WHERE {OF_CLIENT} AND {WAITING}", key):
         return False
