@@ -14,7 +14,7 @@ def wait_for(tx: Tx, key: ClientKey, worker: str) -> bool:
     """
     lock_run(tx, key.run_id)
     open_runs = tx.rows(
-        f"SELECT source, external_id FROM @external_runs WHERE {OF_CLIENT} AND state = 'started'"
+        f"SELECT source, external_id FROM @external_runs WHERE {OF_CLIENT} AND state <> 'ended'"
         " ORDER BY started_at, external_id",
         key,
     )
