@@ -162,8 +162,8 @@ def test_faults_befall_requests_to_apify_by_chance(home: Path) -> None:
     [
         (
             ["--fault", "nonsense=0.1"],
-            "'nonsense' is none of the faults rate_limit, server_error, reset, lost_answer, lost_delivery, "
-            "doubled_delivery, delayed_delivery",
+            "'nonsense' is none of the faults rate_limit, server_error, bad_gateway, reset, lost_answer, slow, "
+            "failed_run, timed_out_run, aborted_run, lost_delivery, doubled_delivery, delayed_delivery",
         ),
         (
             ["--fault", "lost_delivery=0.6", "--fault", "doubled_delivery=0.6"],

@@ -15,8 +15,10 @@ from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine.preview import OperationPreview, SilentScorer, preview
 from tallybook.ledger.write.starts import Request
+from tallybook.operations.post_harvesting import Pace, PostHarvesting
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.stores.sql import SqlStore
+from tests.engine.test_outside import ByHand
 
 LEADS = OperationName.LEAD_SCORING
 SCRIPTED = ScriptedScorer()
@@ -53,6 +55,13 @@ def test_each_operation_says_what_is_due_or_why_nothing_is(house: House) -> None
 def test_the_limit_leaves_the_rest_for_later(house: House) -> None:
     (found,) = looked(house, Request((LEADS,), limit=3))
     assert (found.due, found.beyond, found.attempted) == (3, 7, 2)
+
+
+def test_what_works_outside_is_counted_and_nothing_is_set_going(house: House) -> None:
+    house.clients.put_clients([Client("client-0000", "First", service_level=2, daily_target=4)])
+    harvesting: dict[OperationName, Operation] = {OperationName.POST_HARVESTING: PostHarvesting(ByHand(), Pace())}
+    (found,) = looked(house, Request((OperationName.POST_HARVESTING,)), harvesting)
+    assert (found.due, found.beyond, found.skips) == (4, 6, {})
 
 
 def test_a_lead_that_goes_meanwhile_would_be_skipped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

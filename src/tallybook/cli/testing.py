@@ -71,13 +71,14 @@ def apify(
 
     Answers and calls back until Ctrl-C, then prints what Apify would bill. --fault can be given several times.
     """
-    from tallybook.testing.apify_server import ApiFault, ApifyServer, DeliveryFault
+    from tallybook.testing.apify_server import ApiFault, ApifyServer, DeliveryFault, RunFault
 
-    shares = _shares(fault or [], ApiFault, DeliveryFault)
+    shares = _shares(fault or [], ApiFault, RunFault, DeliveryFault)
     make = partial(
         ApifyServer,
         latency_s=latency_ms / 1_000,
         chances=_chances(ApiFault, shares),
+        run_chances=_chances(RunFault, shares),
         delivery_chances=_chances(DeliveryFault, shares),
         seed=seed,
         keep=KEPT,

@@ -25,9 +25,12 @@ from tallybook.testing.apify_wire import (
 )
 from tallybook.testing.lookalike_http import Exchange, Reply
 
+ACTOR = "look-alike~posts"
+"""Whichever is asked for, this is the one that others start."""
 LONGEST_WAIT_S = 60
 _ROUTES = (
     ("POST", "start", re.compile(r"/v2/act(?:or)?s/([^/]+)/runs")),
+    ("POST", "start_task", re.compile(r"/v2/actor-tasks/([^/]+)/runs")),
     ("GET", "actor", re.compile(r"/v2/act(?:or)?s/([^/]+)")),
     ("GET", "runs", re.compile(r"/v2/actor-runs()")),
     ("GET", "run", re.compile(r"/v2/actor-runs/([^/]+)")),
@@ -47,15 +50,25 @@ class Fields:
 
 
 class Api:
-    """*actor_id*: the only actor there is, None: whichever is asked for."""
+    """*actor_id*: the only actor there is, None: whichever is asked for. *tasks*: the inputs of its tasks."""
 
-    def __init__(self, platform: Platform, posts: Posts, fields: Fields, actor_id: str | None) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        posts: Posts,
+        *,
+        fields: Fields,
+        actor_id: str | None,
+        tasks: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self._platform = platform
         self._posts = posts
         self._fields = fields
         self._actor_id = actor_id
+        self._tasks = tasks
         self._does: Mapping[str, Callable[[Asked, Exchange], Reply]] = {
             "start": self._start,
+            "start_task": self._start_task,
             "run": self._run,
             "abort": self._abort,
             "resurrect": self._resurrect,
@@ -114,20 +127,32 @@ class Api:
         return data(USER)
 
     def _start(self, asked: Asked, exchange: Exchange) -> Reply:
-        told = input_of(exchange)
+        return self._started(self._known(asked.subject), exchange, input_of(exchange))
+
+    def _start_task(self, asked: Asked, exchange: Exchange) -> Reply:
+        return self._started(
+            self._actor_id or ACTOR, exchange, self._input_of_task(asked.subject, exchange), asked.subject
+        )
+
+    def _input_of_task(self, task_id: str, exchange: Exchange) -> Mapping[str, Any]:
+        """A start may replace parts of it. Raises LookupError, Refused."""
+        return {**self._tasks[task_id], **input_of(exchange)}
+
+    def _started(self, actor: str, exchange: Exchange, told: Mapping[str, Any], task_id: str | None = None) -> Reply:
         run = self.new_run(
-            self._known(asked.subject),
+            actor,
             self._wanted_profiles(told),
             self._wanted_posts(told),
             timeout_s=number_of(exchange.query, "timeout"),
             input_bytes=len(exchange.body),
             webhooks=webhooks_of(exchange.query.get("webhooks", "")),
+            task_id=task_id,
         )
         self._platform.start(run)
         return data(run_form(run), 201)
 
     def _resurrect(self, asked: Asked, _exchange: Exchange) -> Reply:
-        run = self._platform.resurrect(asked.subject, (), Ending())
+        run = self._platform.resurrect(asked.subject)
         if run is None:
             raise Refused(400, "run-not-finished", "only a run that is over can be resurrected")
         return data(run_form(run))
@@ -155,6 +180,8 @@ class Api:
         try:
             if what == "start":
                 return self._wanted_profiles(input_of(exchange))
+            if what == "start_task":
+                return self._wanted_profiles(self._input_of_task(subject, exchange))
             runs = self._platform.runs
             return (runs.of_dataset(subject) if what == "items" else runs.of(subject)).profiles
         except (Refused, LookupError):

@@ -13,10 +13,23 @@ class ApiFault(StrEnum):
     OK = "ok"
     RATE_LIMIT = "rate_limit"
     SERVER_ERROR = "server_error"
+    BAD_GATEWAY = "bad_gateway"
+    """A page with status 502, and nothing was done."""
     RESET = "reset"
     """The connection breaks, and nothing was done."""
     LOST_ANSWER = "lost_answer"
     """What was asked is done, a run started, say; then the connection breaks instead of an answer."""
+    SLOW = "slow"
+    """What was asked is done at once, and the answer comes late."""
+
+
+class RunFault(StrEnum):
+    """Of one attempt of a run, which then has half of what it had yet to find. OK is none."""
+
+    OK = "ok"
+    FAILED = "failed_run"
+    TIMED_OUT = "timed_out_run"
+    ABORTED = "aborted_run"
 
 
 class DeliveryFault(StrEnum):
@@ -56,6 +69,15 @@ class Event:
     profiles: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A run is started, or goes on after it was resurrected. *number*: 1 for the start."""
+
+    number: int
+    profiles: tuple[str, ...]
+    task_id: str | None = None
+
+
 class ApiPlan(Plan[ApiFault, Asked]):
     """Chance follows from what is asked about which profiles."""
 
@@ -70,3 +92,10 @@ class DeliveryPlan(Plan[DeliveryFault, Event]):
         super().__init__(
             DeliveryFault.OK, lambda event: "\0".join((event.name, *sorted(event.profiles))), chances, seed
         )
+
+
+class RunPlan(Plan[RunFault, Attempt]):
+    """Chance follows from the profiles, and from which attempt it is."""
+
+    def __init__(self, chances: Mapping[RunFault, float], seed: int) -> None:
+        super().__init__(RunFault.OK, lambda one: "\0".join((str(one.number), *sorted(one.profiles))), chances, seed)

@@ -10,20 +10,24 @@ from functools import partial
 from typing import Any
 
 from tallybook.testing.apify_agenda import Agenda, Entry
-from tallybook.testing.apify_faults import Event
+from tallybook.testing.apify_faults import Attempt, Event, RunFault, RunPlan
 from tallybook.testing.apify_hooks import DISPATCH_ID, Deliveries, Dispatch
 from tallybook.testing.apify_posts import Item
 from tallybook.testing.apify_runs import Ending, Run, Runs, Status, new_id
 from tallybook.testing.apify_webhooks import CREATED, RESURRECTED, Webhook
 from tallybook.testing.apify_wire import event_values
 
+_ENDS = {RunFault.FAILED: Status.FAILED, RunFault.TIMED_OUT: Status.TIMED_OUT, RunFault.ABORTED: Status.ABORTED}
 _THEIRS = {"Content-Type": "application/json", "X-Apify-Webhook": "1", "X-Apify-Request-Origin": "WEBHOOK"}
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """*latency_s*: how long a run takes; None: until somebody ends it. *endings*: how the first runs end."""
+    """*latency_s*: how long a run takes; None: until somebody ends it. *endings*: how the first runs end. *faults*:
+    what befalls the others, and those that are resurrected without a word on how they end.
+    """
 
+    faults: RunPlan
     latency_s: float | None = 0.0
     endings: tuple[Ending, ...] = ()
 
@@ -45,6 +49,7 @@ class Platform:
         self.account_webhooks: list[Webhook] = []
         self._agenda = agenda
         self._deliveries = deliveries
+        self._faults = course.faults
         self._latency_s = course.latency_s
         self._endings = deque(course.endings)
         self.now = now
@@ -53,8 +58,8 @@ class Platform:
 
     def start(self, run: Run) -> Run:
         with self._lock:
-            ending = self._endings.popleft() if self._endings else Ending()
-            self.runs.add(run)
+            ending = self._endings.popleft() if self._endings else self._ending_of(run)
+            run = self.runs.add(run)
             self._tell(run, CREATED)
             self._end_later(run, ending)
         return run
@@ -71,13 +76,13 @@ class Platform:
             self._tell(ended, ended.status.event)
             return ended
 
-    def resurrect(self, run_id: str, more: tuple[Item, ...], ending: Ending) -> Run | None:
-        """None: it is not over. Raises LookupError."""
+    def resurrect(self, run_id: str, more: tuple[Item, ...] = (), ending: Ending | None = None) -> Run | None:
+        """None: it is not over. *ending* None: as chance has it. Raises LookupError."""
         with self._lock:
             run = self.runs.resurrect(run_id, more)
             if run is not None:
                 self._tell(run, RESURRECTED)
-                self._end_later(run, ending)
+                self._end_later(run, ending or self._ending_of(run))
             return run
 
     def by_hand(self, run_id: str, event: str, to: Webhook, forged: Forged) -> Dispatch:
@@ -87,6 +92,10 @@ class Platform:
         if forged.headers is not None:
             made = replace(made, headers=_headers(forged.headers, dispatch_id))
         return made if forged.body is None else replace(made, body=_as_bytes(forged.body))
+
+    def _ending_of(self, run: Run) -> Ending:
+        fault = self._faults.fault_for(Attempt(run.attempts, run.profiles, run.task_id))
+        return Ending(_ENDS.get(fault, Status.SUCCEEDED))
 
     def _end_later(self, run: Run, ending: Ending) -> None:
         latency_s = self._latency_s

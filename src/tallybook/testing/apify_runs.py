@@ -49,7 +49,8 @@ class Ending:
 class Run:
     """*to_find*: what the actor finds when it is let; *found*: how much of it stands in the dataset by now.
 
-    *attempts*: 1, and one more for each time it was resurrected. *input_bytes*: how long its input was.
+    *attempts*: 1, and one more for each time it was resurrected. *input_bytes*: how long its input was. *history*:
+    every status that it had, and since when.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Run:
     input_bytes: int = 0
     origin: str = "API"
     webhooks: tuple[Webhook, ...] = field(default=(), repr=False)
+    history: tuple[tuple[Status, datetime], ...] = ()
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -113,8 +115,7 @@ class Runs:
 
     def add(self, run: Run) -> Run:
         with self._changed:
-            self._runs[run.id] = run
-        return run
+            return self._now_is(run)
 
     def end(self, run_id: str, ending: Ending) -> Run | None:
         """None: it was over before."""
@@ -141,6 +142,7 @@ class Runs:
             return self._runs[run_id]
 
     def _now_is(self, run: Run) -> Run:
+        run = replace(run, history=(*run.history, (run.status, self._now())))
         self._runs[run.id] = run
         self._changed.notify_all()
         return run

@@ -16,15 +16,15 @@ from decimal import Decimal
 from typing import Any, Self
 
 from tallybook.testing.apify_agenda import Agenda
-from tallybook.testing.apify_api import Api, Fields
-from tallybook.testing.apify_faults import ApiFault, ApiPlan, Asked, DeliveryFault, DeliveryPlan
+from tallybook.testing.apify_api import ACTOR, Api, Fields
+from tallybook.testing.apify_faults import ApiFault, ApiPlan, Asked, DeliveryFault, DeliveryPlan, RunFault, RunPlan
 from tallybook.testing.apify_hooks import Deliveries, Delivery, Pace
 from tallybook.testing.apify_platform import Course, Forged, Platform
 from tallybook.testing.apify_posts import Item, Posts, items_of, posts_of
 from tallybook.testing.apify_runs import Ending, Run, Status
 from tallybook.testing.apify_webhooks import Webhook
 from tallybook.testing.apify_wire import Refused
-from tallybook.testing.lookalike_http import LINES, Exchange, Listener, Reply, as_json
+from tallybook.testing.lookalike_http import LINES, Exchange, Listener, Reply, as_json, page
 
 __all__ = [
     "ApiFault",
@@ -35,16 +35,17 @@ __all__ = [
     "Ending",
     "Record",
     "Run",
+    "RunFault",
     "Status",
     "Webhook",
 ]
 
-ACTOR = "look-alike~posts"
 MOST_POSTS = 10
 _ERRORS = {
     ApiFault.RATE_LIMIT: (429, "rate-limit-exceeded", "there are too many requests; wait a little"),
     ApiFault.SERVER_ERROR: (500, "internal-server-error", "something broke here"),
 }
+_NOTHING_DONE = {ApiFault.RESET: None, ApiFault.BAD_GATEWAY: page(502)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,11 @@ class ApifyServer:
 
     *token*: the only one that is accepted, None: any. *latency_s*: how long a run takes, None: until `finish`.
     *profiles*: the posts by profile URL, or a function that gives them; None: made up for any URL. *endings*: how the
-    first runs end; all else succeeds. *chances*: of each request, *delivery_chances*: of each dispatch of a webhook, by
-    *seed*. *account_webhooks* are told of every run. *retry_base_s*: the wait before a delivery is tried again, which
-    doubles each time. *delay_s*: how late a DELAYED delivery is. *actor_id*: the only actor, None: any. *keep*: so many
-    of the newest records, None: all. Raises OSError when *port* is taken (0: any that is free).
+    first runs end. *chances*: of each request, *run_chances*: of each further run, *delivery_chances*: of each dispatch
+    of a webhook, by *seed*. *account_webhooks* are told of every run. *retry_base_s*: the wait before a delivery is
+    tried again, which doubles each time. *delay_s*: how late a DELAYED delivery is; *slow_s*: a SLOW answer.
+    *actor_id*: the only actor, None: any. *tasks*: the inputs of its tasks. *keep*: so many of the newest records,
+    None: all. Raises OSError when *port* is taken (0: any that is free).
     """
 
     def __init__(
@@ -91,24 +93,31 @@ class ApifyServer:
         posts_field: str = "maxPosts",
         endings: Iterable[Ending] = (),
         chances: Mapping[ApiFault, float] | None = None,
+        run_chances: Mapping[RunFault, float] | None = None,
         delivery_chances: Mapping[DeliveryFault, float] | None = None,
         seed: int = 0,
         account_webhooks: Iterable[Webhook] = (),
         retry_base_s: float = 60.0,
         delay_s: float = 1.0,
+        slow_s: float = 5.0,
         actor_id: str | None = None,
+        tasks: Mapping[str, Mapping[str, Any]] | None = None,
         keep: int | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.faults = ApiPlan(chances or {}, seed)
         """What goes wrong with requests: `faults.then(…)`, `faults.rule(…)`."""
+        self.run_faults = RunPlan(run_chances or {}, seed)
         self.delivery_faults = DeliveryPlan(delivery_chances or {}, seed)
+        self._slow_s = slow_s
         self._token = token
         self._agenda = Agenda()
         self._deliveries = Deliveries(self._agenda, self.delivery_faults, Pace(retry_base_s, delay_s), keep)
-        self._platform = Platform(self._agenda, self._deliveries, Course(latency_s, tuple(endings)), now)
+        course = Course(self.run_faults, latency_s, tuple(endings))
+        self._platform = Platform(self._agenda, self._deliveries, course, now)
         self._platform.account_webhooks.extend(account_webhooks)
-        self._api = Api(self._platform, posts_of(profiles), Fields(profiles_field, posts_field), actor_id)
+        fields = Fields(profiles_field, posts_field)
+        self._api = Api(self._platform, posts_of(profiles), fields=fields, actor_id=actor_id, tasks=tasks or {})
         self._records: deque[Record] = deque(maxlen=keep)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -179,9 +188,12 @@ class ApifyServer:
         self,
         run_id: str,
         more: Mapping[str, Sequence[Item]] | None = None,
-        ending: Ending = Ending(),  # noqa: B008 -- frozen
+        ending: Ending | None = None,
     ) -> Run:
-        """*more*: posts it finds in addition, by profile URL. Raises ValueError when it is not over, LookupError."""
+        """*more*: posts it finds in addition, by profile URL. *ending* None: as `run_faults` have it.
+
+        Raises ValueError when it is not over, LookupError.
+        """
         found = items_of(tuple(more or ()), posts_of(more or {}), None)
         run = self._platform.resurrect(run_id, found, ending)
         if run is None:
@@ -256,12 +268,13 @@ class ApifyServer:
             fault = self.faults.fault_for(asked)
             if fault in _ERRORS:
                 raise Refused(*_ERRORS[fault])
-            reply = None if fault is ApiFault.RESET else self._api.answer(asked, exchange)
+            reply = _NOTHING_DONE[fault] if fault in _NOTHING_DONE else self._api.answer(asked, exchange)
         except Refused as refused:
             reply = refused.reply
         if fault is ApiFault.LOST_ANSWER:
             reply = None
         self._note(asked, fault, reply)
+        exchange.wait(self._slow_s if fault is ApiFault.SLOW else 0)
         if reply is None:
             exchange.reset()
         else:
