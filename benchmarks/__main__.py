@@ -9,7 +9,18 @@ from collections.abc import Sequence
 
 from tests.postgres import running
 
-BENCHMARKS = ("start", "keywords", "ledger_record", "lifecycles", "overhead", "models", "memory", "kill", "deliveries")
+BENCHMARKS = (
+    "start",
+    "keywords",
+    "ledger_record",
+    "lifecycles",
+    "overhead",
+    "models",
+    "memory",
+    "kill",
+    "serve",
+    "deliveries",
+)
 
 
 def main(names: Sequence[str]) -> int:
