@@ -1,6 +1,7 @@
 """Runs multi-tenant AI batch jobs and keeps exact books of them.
 
-`tallybook.JobTracking()` is the book for programs that run their own jobs.
+`tallybook.JobTracking()` is the book for programs that run their own jobs; with `url=` and `token=` it is kept by a
+server.
 """
 
 from importlib import import_module

@@ -305,6 +305,18 @@ def open_app(flags: Mapping[str, object] | None = None) -> App:
     return App(load(flags or {}, environ=os.environ, folder=Path.cwd()))
 
 
-def job_tracking(*, strict: bool = False) -> "JobTracking":
-    """What `tallybook.JobTracking()` gives: the configured database's book."""
-    return open_app().tracking(strict=strict)
+def job_tracking(
+    *, strict: bool = False, url: str | None = None, token: str | None = None, spool_folder: Path | None = None
+) -> "JobTracking":
+    """What `tallybook.JobTracking()` gives: the configured database's book, or with *url* and *token* that of a server.
+
+    *spool_folder*: where verbs wait while that server is away; one for each token. Raises BadSetting.
+    """
+    if url is None and token is None and spool_folder is None:
+        return open_app().tracking(strict=strict)
+    from tallybook.tracking import JobTracking
+    from tallybook.tracking.credentials import folder_name
+    from tallybook.tracking.remote import ServerDoor
+
+    door = ServerDoor(url, token)
+    return JobTracking(door, strict=strict, spool_folder=spool_folder or Path.cwd() / SPOOL / folder_name(door.url))

@@ -45,6 +45,18 @@ def test_a_request_comes_back_from_the_books_as_it_went_in() -> None:
     assert starts.Request.of_json({}) == starts.Request(())
 
 
+def test_an_operation_may_have_a_limit_of_its_own() -> None:
+    request = starts.Request(limit=7, limits={POST_SCORING: 3})
+    assert [request.limit_of(each) for each in OperationName] == [7, 7, 3]
+    assert starts.Request.of_json(request.as_json()) == request
+    assert request.as_json() != starts.Request(limit=7).as_json()
+
+
+def test_a_request_without_such_limits_is_kept_as_it_always_was() -> None:
+    """Keys that are known hold it against what was kept before there were any."""
+    assert list(starts.Request().as_json()) == ["operations", "stream", "clients", "limit", "trigger"]
+
+
 # The same key
 
 

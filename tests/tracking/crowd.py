@@ -1,10 +1,12 @@
-"""One of several programs that report at the same time: `python -m tests.tracking.crowd URL SPOOL NAME`.
+"""One of several programs that report at the same time.
 
-64 threads, each with a run of its own and a share in two runs that all of them report. Prints what was not accepted.
+`python -m tests.tracking.crowd SPOOL NAME THREADS URL [TOKEN]`: many threads, each with a run of its own and a share in
+two runs that all of them report. Prints what was not accepted; with a server, which may be away, once all is written.
 """
 
 import sys
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from tallybook.database import Database
 from tallybook.domain.runid import timestamp_id
 from tallybook.ledger.ledger import Ledger
 from tallybook.tracking import JobTracking
+from tallybook.tracking.remote import ServerDoor
 
-THREADS = 64
 SHARED = ("261123-013000", "261123-013001")
 PATIENCE_S = 120.0
 
@@ -23,16 +25,19 @@ def own_run(name: str, thread: int) -> str:
     return timestamp_id(at)
 
 
-def main(url: str, spool: str, name: str) -> None:
-    book = JobTracking(Ledger(Database(url)), spool_folder=Path(spool), patience_s=PATIENCE_S)
+def main(spool: str, name: str, threads: str, url: str, token: str | None = None) -> None:
+    books = ServerDoor(url, token) if token else Ledger(Database(url))
+    book = JobTracking(books, spool_folder=Path(spool), patience_s=PATIENCE_S)
     trouble: list[str] = []
-    threads = [threading.Thread(target=_report, args=(book, name, n, trouble)) for n in range(THREADS)]
-    for each in threads:
+    crowd = [threading.Thread(target=_report, args=(book, name, n, trouble)) for n in range(int(threads))]
+    for each in crowd:
         each.start()
-    for each in threads:
+    for each in crowd:
         each.join()
+    while token and not book.replay():
+        time.sleep(0.05)
     status = book.status()
-    if not status.well or status.last_error:
+    if not (status.well or token) or status.refused or status.lost or (status.last_error and not token):
         trouble.append(str(status))
     print("\n".join(trouble), end="", flush=True)
 

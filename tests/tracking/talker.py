@@ -1,4 +1,7 @@
-"""A program that reports, to be killed: `python -m tests.tracking.talker URL SPOOL RUN`. Says `said` and then waits."""
+"""A program that reports, to be killed: `python -m tests.tracking.talker SPOOL RUN URL [TOKEN]`.
+
+Says `said` and then waits.
+"""
 
 import sys
 import time
@@ -7,12 +10,14 @@ from pathlib import Path
 from tallybook.database import Database
 from tallybook.ledger.ledger import Ledger
 from tallybook.tracking import JobTracking
+from tallybook.tracking.remote import ServerDoor
 
 NOTES = 20
 
 
-def main(url: str, spool: str, run: str) -> None:
-    book = JobTracking(Ledger(Database(url)), spool_folder=Path(spool), patience_s=0.1)
+def main(spool: str, run: str, url: str, token: str | None = None) -> None:
+    books = ServerDoor(url, token) if token else Ledger(Database(url))
+    book = JobTracking(books, spool_folder=Path(spool), patience_s=0.1)
     assert book.create_job(run, "lead_scoring", 1, "cron", "Started") == run
     assert book.create_client_run(run, "acme") == f"{run}-acme"
     for n in range(NOTES):

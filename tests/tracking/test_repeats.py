@@ -4,7 +4,6 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -72,11 +71,16 @@ verbs: st.SearchStrategy[Verb] = st.one_of(
 
 
 @pytest.fixture
-def still(database: Database, tmp_path: Path) -> Iterator[JobTracking]:
-    """A book whose clock stands."""
-    ledger = Ledger(database, lambda: NOW)
-    yield JobTracking(ledger, spool_folder=tmp_path / "spool")
-    ledger.close()
+def ledger(database: Database) -> Iterator[Ledger]:
+    """Books whose clock stands."""
+    books = Ledger(database, lambda: NOW)
+    yield books
+    books.close()
+
+
+@pytest.fixture
+def still(book: JobTracking) -> JobTracking:
+    return book
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

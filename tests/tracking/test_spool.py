@@ -7,8 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,10 +19,8 @@ from tallybook.ledger.audit import audit
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write.starts import RunIdStyle
 from tallybook.tracking import JobTracking, delivery, writing
-from tests.tracking.conftest import RUN
+from tests.tracking.conftest import RUN, Away, Far, OpenBook, in_process
 from tests.tracking.talker import NOTES
-
-Away = Callable[[], AbstractContextManager[None]]
 
 
 def test_verbs_are_accepted_while_the_ledger_is_away_and_replayed_in_order(
@@ -49,6 +45,7 @@ def test_verbs_are_accepted_while_the_ledger_is_away_and_replayed_in_order(
     assert impatient.status().spooled == 0
 
 
+@in_process
 def test_what_was_said_while_the_ledger_was_away_keeps_its_time(
     impatient: JobTracking, ledger: Ledger, away: Away
 ) -> None:
@@ -73,13 +70,13 @@ def test_what_is_said_while_something_waits_goes_behind_it(impatient: JobTrackin
 
 
 def test_a_killed_program_loses_nothing_and_the_next_one_writes_it_once(
-    database: Database, database_url: str, ledger: Ledger, spool_folder: Path, away: Away
+    database: Database, database_url: str, far: Far | None, *, open_book: OpenBook, spool_folder: Path, away: Away
 ) -> None:
     with away():
-        child = _start_talker(database_url, spool_folder)
+        child = _start_talker(far or database_url, spool_folder)
         child.send_signal(signal.SIGKILL)
         child.wait()
-    books = [JobTracking(ledger, spool_folder=spool_folder) for _ in range(2)]
+    books = [open_book() for _ in range(2)]
     for book in books:
         book.replay()
     client = books[0].get_client_run(RUN, "acme")
@@ -95,12 +92,12 @@ def test_a_killed_program_loses_nothing_and_the_next_one_writes_it_once(
 
 
 def test_the_spool_of_a_living_program_is_left_alone(
-    database_url: str, ledger: Ledger, spool_folder: Path, away: Away
+    database_url: str, far: Far | None, open_book: OpenBook, spool_folder: Path, away: Away
 ) -> None:
     with away():
-        child = _start_talker(database_url, spool_folder)
+        child = _start_talker(far or database_url, spool_folder)
     try:
-        book = JobTracking(ledger, spool_folder=spool_folder)
+        book = open_book()
         assert book.replay()
         assert book.get_job(RUN) is None
         assert book.status().spooled > NOTES
@@ -112,7 +109,7 @@ def test_the_spool_of_a_living_program_is_left_alone(
 
 
 def test_a_replay_that_is_killed_and_repeated_doubles_nothing(
-    impatient: JobTracking, ledger: Ledger, spool_folder: Path, away: Away
+    impatient: JobTracking, open_book: OpenBook, spool_folder: Path, away: Away
 ) -> None:
     with away():
         for note in ["a", "b", "a"]:
@@ -122,7 +119,7 @@ def test_a_replay_that_is_killed_and_repeated_doubles_nothing(
     _wait_until_written(impatient)
     impatient.update_client_run(RUN, "acme", error="c")
     (spool_folder / "left-by-the-dead.jsonl").write_bytes(lines)
-    book = JobTracking(ledger, spool_folder=spool_folder)
+    book = open_book()
     client = book.get_client_run(RUN, "acme")
     assert client is not None
     assert [line[20:] for line in client["system_notes"][1:]] == ["a", "b", "a", "c"]
@@ -144,13 +141,13 @@ def test_a_replay_that_is_killed_and_repeated_doubles_nothing(
     ],
 )
 def test_a_broken_line_is_set_aside_and_blocks_nothing(
-    ledger: Ledger, spool_folder: Path, broken: bytes, caplog: pytest.LogCaptureFixture
+    open_book: OpenBook, spool_folder: Path, broken: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     spool_folder.mkdir()
     good = {"verb": "update_job", "run": RUN, "at": "2026-11-23T01:30:00.000000Z", "fields": {"progress": "x"}}
     lines = [json.dumps({**good, "key": str(n)}).encode() for n in range(2)]
     (spool_folder / "dead.jsonl").write_bytes(b"\n".join([lines[0], broken, lines[1]]) + b"\n")
-    book = JobTracking(ledger, spool_folder=spool_folder)
+    book = open_book()
     assert _job(book)["run_id"] == RUN
     assert (spool_folder / "dead.jsonl.bad").read_bytes() == broken + b"\n"
     assert "set aside" in caplog.text
@@ -169,6 +166,7 @@ def test_what_is_refused_when_it_is_replayed_is_told(impatient: JobTracking, awa
     assert any("'colour' is no field" in line for line in _job(impatient)["system_notes"])
 
 
+@in_process
 def test_a_mistake_of_ours_is_spooled_then_set_aside(
     impatient: JobTracking, spool_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,13 +184,13 @@ def test_a_mistake_of_ours_is_spooled_then_set_aside(
 
 
 def test_when_even_the_disk_refuses_the_call_is_counted_as_lost(
-    ledger: Ledger, tmp_path: Path, away: Away, caplog: pytest.LogCaptureFixture
+    open_book: OpenBook, tmp_path: Path, away: Away, caplog: pytest.LogCaptureFixture
 ) -> None:
     """F34."""
     (tmp_path / "file").write_text("no folder can be made below this")
     folder = tmp_path / "file" / "spool"
-    book = JobTracking(ledger, spool_folder=folder, patience_s=0.1)
-    strict = JobTracking(ledger, spool_folder=folder, patience_s=0.1, strict=True)
+    book = open_book(folder=folder, patience_s=0.1)
+    strict = open_book(folder=folder, patience_s=0.1, strict=True)
     with away():
         assert book.update_job(RUN, progress="x") is False
         with pytest.raises(OSError, match="spool"):
@@ -227,6 +225,7 @@ def test_nobody_waits_for_a_ledger_that_was_just_found_away(impatient: JobTracki
     _wait_until_written(impatient)
 
 
+@in_process
 def test_the_ledger_may_be_opened_later(ledger: Ledger, spool_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`JobTracking()` at the top of a program works while the database is down."""
     monkeypatch.setattr(delivery, "FIRST_REST_S", 0.0)
@@ -250,10 +249,10 @@ def test_the_ledger_may_be_opened_later(ledger: Ledger, spool_folder: Path, monk
 
 
 def test_run_ids_made_while_the_ledger_is_away_are_reserved_later(
-    impatient: JobTracking, ledger: Ledger, spool_folder: Path, away: Away
+    impatient: JobTracking, open_book: OpenBook, ledger: Ledger, away: Away
 ) -> None:
     """F06: and no two are the same, whichever process of this machine makes them."""
-    other = JobTracking(ledger, spool_folder=spool_folder, patience_s=0.1)
+    other = open_book(patience_s=0.1)
     before = impatient.generate_run_id()
     with away():
         made = [book.generate_run_id() for book in (impatient, other, impatient, other)]
@@ -266,6 +265,7 @@ def test_run_ids_made_while_the_ledger_is_away_are_reserved_later(
     assert impatient.generate_run_id() not in reserved
 
 
+@in_process
 @pytest.mark.parametrize("gone", [True, False])
 def test_run_ids_run_out_after_a_minute_of_them(
     ledger: Ledger, spool_folder: Path, monkeypatch: pytest.MonkeyPatch, *, gone: bool
@@ -341,13 +341,11 @@ def test_threads_that_report_while_the_ledger_comes_and_goes_lose_and_double_not
         assert [note for note in notes if note.startswith(f"{thread} ")] == [f"{thread} {n}" for n in range(10)]
 
 
-def test_a_closed_book_leaves_what_waits_to_the_next(
-    impatient: JobTracking, ledger: Ledger, spool_folder: Path, away: Away
-) -> None:
+def test_a_closed_book_leaves_what_waits_to_the_next(impatient: JobTracking, open_book: OpenBook, away: Away) -> None:
     with away():
         impatient.update_job(RUN, progress="x")
         impatient.close()
-    assert _job(JobTracking(ledger, spool_folder=spool_folder))["run_id"] == RUN
+    assert _job(open_book())["run_id"] == RUN
 
 
 def _job(book: JobTracking) -> dict[str, Any]:
@@ -363,9 +361,10 @@ def _wait_until_written(book: JobTracking) -> None:
         time.sleep(0.05)
 
 
-def _start_talker(url: str, spool_folder: Path) -> "subprocess.Popen[str]":
+def _start_talker(books: Far | str, spool_folder: Path) -> "subprocess.Popen[str]":
     root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "tests.tracking.talker", url, str(spool_folder), RUN]
+    place = (books,) if isinstance(books, str) else (books.proxy.address, books.token)
+    command = [sys.executable, "-m", "tests.tracking.talker", str(spool_folder), RUN, *place]
     child = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     assert child.stdout.readline() == "said\n"

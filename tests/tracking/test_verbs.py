@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from tallybook.ledger.audit import audit
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import claims, starts
 from tallybook.tracking import JobTracking
-from tests.tracking.conftest import RUN
+from tests.tracking.conftest import RUN, OpenBook
 
 
 def test_the_example_of_the_handbook_works_as_written(book: JobTracking, ledger: Ledger) -> None:
@@ -329,10 +328,10 @@ def test_an_outcome_keeps_everything_that_was_said(book: JobTracking, ledger: Le
 
 @pytest.mark.parametrize("strict", [True, False])
 def test_what_our_engine_drives_is_not_ended_or_booked_by_a_reporter(
-    ledger: Ledger, spool_folder: Path, *, strict: bool
+    ledger: Ledger, open_book: OpenBook, *, strict: bool
 ) -> None:
     """F36."""
-    book = JobTracking(ledger, spool_folder=spool_folder, strict=strict)
+    book = open_book(strict=strict)
     run_id = ledger.do(starts.start, starts.Start(starts.Request())).run_id
     ledger.do(starts.plan, run_id, [Client("acme", "Acme")])
     assert book.update_client_run(run_id, "acme", status="running", posts_scored=1)
@@ -355,8 +354,8 @@ def test_what_our_engine_drives_is_not_ended_or_booked_by_a_reporter(
     assert job["clients"][0]["operations"] == []
 
 
-def test_strict_raises_what_others_are_only_told(ledger: Ledger, spool_folder: Path) -> None:
-    book = JobTracking(ledger, spool_folder=spool_folder, strict=True)
+def test_strict_raises_what_others_are_only_told(open_book: OpenBook) -> None:
+    book = open_book(strict=True)
     with pytest.raises(UnknownField):
         book.update_job(RUN, colour="blue")
     with pytest.raises(ComputedField):
@@ -386,8 +385,8 @@ def test_a_reporter_nobody_heard_of_for_hours_is_lost_and_may_still_speak(book: 
     assert client["reported"] == {"posts_scored": 2}
 
 
-def test_the_caller_may_be_named(ledger: Ledger, spool_folder: Path) -> None:
-    book = JobTracking(ledger, spool_folder=spool_folder, caller="token nightly")
+def test_the_caller_may_be_named(open_book: OpenBook) -> None:
+    book = open_book(caller="token nightly")
     book.update_client_run(RUN, "acme", posts_scored=2)
     assert list(book.status().auto_created or {}) == ["update_client_run at token nightly"]
 

@@ -213,7 +213,7 @@ class Runner:
         save_unsaved(self._ledger, store, key.client_id)
         for name in OperationName:
             if name in request.operations and not (work.told or work.waiting):
-                self._work_operation(OperationKey(*key, name), tenant, work, request.limit)
+                self._work_operation(OperationKey(*key, name), tenant, work, request.limit_of(name))
         if work.told:
             save_unsaved(self._ledger, store, key.client_id, key.run_id)
 

@@ -135,15 +135,27 @@ GROUPS: Mapping[str, sa.ColumnElement[str]] = {
 
 
 def usage(
-    database: Database, by: Sequence[str] = (), *, since: datetime | None = None, run_id: str | None = None
+    database: Database,
+    by: Sequence[str] = (),
+    *,
+    since: datetime | None = None,
+    run_id: str | None = None,
+    client_id: ClientId | None = None,
+    after: Sequence[str] = (),
+    limit: int | None = None,
 ) -> list[UsageLine]:
-    """Sums over the calls, by any of GROUPS in that order; without *by* one line, even if there was no call."""
+    """Sums over the calls, by any of GROUPS in that order; without *by* one line, even if there was no call.
+
+    *after*: what the last line seen was grouped by; a list goes on behind it.
+    """
     groups = [GROUPS[name].label(name) for name in by]
-    statement = sa.select(*groups, *_sums_of_calls()).group_by(*groups).order_by(*groups)
+    statement = sa.select(*groups, *_sums_of_calls()).group_by(*groups).order_by(*groups).limit(limit)
     if since is not None:
         statement = statement.where(calls.c.started_at >= stamp(since))
-    if run_id is not None:
-        statement = statement.where(calls.c.run_id == run_id)
+    for column, value in ((calls.c.run_id, run_id), (calls.c.client_id, client_id)):
+        statement = statement if value is None else statement.where(column == value)
+    if after:
+        statement = statement.where(sa.tuple_(*(GROUPS[name] for name in by)) > sa.tuple_(*after))
     with database.reading() as connection:
         return [_usage_line(by, tuple(row)) for row in connection.execute(statement)]
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from tallybook.database import Database, read_stamp
 from tallybook.domain import runid
+from tallybook.domain.client import ClientId
 from tallybook.domain.errors import NotFound
 from tallybook.domain.fields import storable
 from tallybook.domain.outcome import LeadId, Outcome
@@ -97,14 +98,16 @@ def label(database: Database, run_id: str, client_id: str) -> str | None:
         return str(found) if found else None
 
 
-def run(database: Database, run_id: str) -> Run:
-    """The run with its client runs and operation runs. Raises NotFound."""
+def run(database: Database, run_id: str, *, only: ClientId | None = None) -> Run:
+    """The run with its client runs and operation runs. *only*: as if that client were its only one. Raises NotFound."""
     with database.reading() as connection:
         row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
         if row is None:
             raise NotFound(f"there is no run {run_id}; `tallybook run list` shows the runs")
-        children = _client_runs_of(connection, run_id)
-        return _run_of(row, sum((each.tally for each in children), Tally()), connection, children)
+        children = client_runs_of(connection, run_id, None if only is None else [only])
+        tally = sum((each.tally for each in children), Tally())
+        claims = _claims(connection, run_id, [SCOPE_OF_RUN]).get(SCOPE_OF_RUN, {})
+        return _run_of(row, tally, children, claims=claims, unsettled=_unsettled(connection, run_id, only))
 
 
 def status(database: Database, run_id: str) -> Status:
@@ -117,10 +120,18 @@ def status(database: Database, run_id: str) -> Status:
 
 
 def list_runs(
-    database: Database, *, before: str | None = None, limit: int = 50, stream: int | None = None
+    database: Database,
+    *,
+    before: str | None = None,
+    limit: int = 50,
+    stream: int | None = None,
+    where: Sequence[sa.ColumnElement[bool]] = (),
+    only: ClientId | None = None,
 ) -> list[Run]:
-    """Runs without their clients, newest first. *before*: the cursor, the `created_at|run_id` of the last one seen."""
-    statement = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).limit(limit)
+    """Runs without their clients, claims and calls under way, newest first. *before*: the cursor, the
+    `created_at|run_id` of the last one seen. *where*: further conditions; *only*: the client whose figures count.
+    """
+    statement = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).where(*where).limit(limit)
     if before is not None:
         at, _, run_id = before.partition("|")
         statement = statement.where(sa.tuple_(runs.c.created_at, runs.c.run_id) < sa.tuple_(at, run_id))
@@ -128,8 +139,8 @@ def list_runs(
         statement = statement.where(runs.c.stream == stream)
     with database.reading() as connection:
         rows = connection.execute(statement).mappings().all()
-        tallies = _tallies_of_runs(connection, [row["run_id"] for row in rows])
-        return [_run_of(row, tallies.get(row["run_id"], Tally()), connection) for row in rows]
+        tallies = _tallies_of_runs(connection, [row["run_id"] for row in rows], only)
+        return [_run_of(row, tallies.get(row["run_id"], Tally())) for row in rows]
 
 
 def cursor_of(seen: Run, database: Database) -> str:
@@ -139,20 +150,27 @@ def cursor_of(seen: Run, database: Database) -> str:
     return f"{at}|{seen.run_id}"
 
 
-def _tallies_of_runs(connection: sa.Connection, run_ids: Sequence[str]) -> Mapping[str, Tally]:
+def _tallies_of_runs(
+    connection: sa.Connection, run_ids: Sequence[str], only: ClientId | None = None
+) -> Mapping[str, Tally]:
     sums = [sa.func.sum(operation_runs.c[name]) for name in TALLY]
-    rows = connection.execute(
-        sa.select(operation_runs.c.run_id, *sums)
-        .where(operation_runs.c.run_id.in_(run_ids))
-        .group_by(operation_runs.c.run_id)
-    )
+    statement = sa.select(operation_runs.c.run_id, *sums).where(operation_runs.c.run_id.in_(run_ids))
+    if only is not None:
+        statement = statement.where(operation_runs.c.client_id == only)
+    rows = connection.execute(statement.group_by(operation_runs.c.run_id))
     return {row[0]: Tally(*map(int, row[1:])) for row in rows}
 
 
-def _run_of(row: sa.RowMapping, tally: Tally, connection: sa.Connection, children: Sequence[ClientRun] = ()) -> Run:
-    run_id = row["run_id"]
+def _run_of(
+    row: sa.RowMapping,
+    tally: Tally,
+    children: Sequence[ClientRun] = (),
+    *,
+    claims: Mapping[str, object] | None = None,
+    unsettled: int = 0,
+) -> Run:
     return Run(
-        run_id=run_id,
+        run_id=row["run_id"],
         job_type=JobType(row["job_type"]),
         status=Status(row["status"]),
         trigger=Trigger(row["triggered_by"]),
@@ -171,30 +189,41 @@ def _run_of(row: sa.RowMapping, tally: Tally, connection: sa.Connection, childre
         planned=bool(row["planned"]),
         display=row["display"],
         error=row["error"],
-        unsettled=_unsettled(connection, run_id),
+        unsettled=unsettled,
         clients=tuple(children),
-        claims=_claims(connection, run_id).get(SCOPE_OF_RUN, {}),
+        claims=claims or {},
     )
 
 
-def _unsettled(connection: sa.Connection, run_id: str) -> int:
+def _unsettled(connection: sa.Connection, run_id: str, only: ClientId | None) -> int:
     open_calls = sa.select(sa.func.count()).where(calls.c.run_id == run_id, calls.c.ended_at.is_(None))
+    if only is not None:
+        open_calls = open_calls.where(calls.c.client_id == only)
     return int(connection.execute(open_calls).scalar_one())
 
 
-def _claims(connection: sa.Connection, run_id: str) -> Mapping[str, Mapping[str, object]]:
+def _of(table: sa.Table, run_id: str, only: Sequence[ClientId] | None) -> sa.ColumnElement[bool]:
+    """Rows of a run; of *only* these clients, where they are named."""
+    of_run = table.c.run_id == run_id
+    return of_run if only is None else sa.and_(of_run, table.c.client_id.in_(only))
+
+
+def _claims(
+    connection: sa.Connection, run_id: str, only: Sequence[ClientId] | None
+) -> Mapping[str, Mapping[str, object]]:
     claims: dict[str, dict[str, object]] = {}
-    for row in connection.execute(sa.select(reported).where(reported.c.run_id == run_id)).mappings():
+    for row in connection.execute(sa.select(reported).where(_of(reported, run_id, only))).mappings():
         claims.setdefault(row["client_id"], {})[row["field"]] = json.loads(row["value"])
     return claims
 
 
-def _client_runs_of(connection: sa.Connection, run_id: str) -> list[ClientRun]:
-    operations = _operation_runs_of(connection, run_id)
-    claims = _claims(connection, run_id)
+def client_runs_of(connection: sa.Connection, run_id: str, only: Sequence[ClientId] | None = None) -> list[ClientRun]:
+    """In the order in which they are visited; those of *only* these clients, where they are named."""
+    operations = _operation_runs_of(connection, run_id, only)
+    claims = _claims(connection, run_id, only)
     statement = (
         sa.select(client_runs)
-        .where(client_runs.c.run_id == run_id)
+        .where(_of(client_runs, run_id, only))
         .order_by(client_runs.c.position, client_runs.c.client_id)
     )
     return [
@@ -218,10 +247,12 @@ def _client_runs_of(connection: sa.Connection, run_id: str) -> list[ClientRun]:
     ]
 
 
-def _operation_runs_of(connection: sa.Connection, run_id: str) -> Mapping[str, list[OperationRun]]:
-    reasons = _reasons_of(connection, run_id)
+def _operation_runs_of(
+    connection: sa.Connection, run_id: str, only: Sequence[ClientId] | None
+) -> Mapping[str, list[OperationRun]]:
+    reasons = _reasons_of(connection, run_id, only)
     found: dict[str, list[OperationRun]] = {}
-    for row in connection.execute(sa.select(operation_runs).where(operation_runs.c.run_id == run_id)).mappings():
+    for row in connection.execute(sa.select(operation_runs).where(_of(operation_runs, run_id, only))).mappings():
         operation = OperationName(row["operation"])
         found.setdefault(row["client_id"], []).append(
             OperationRun(
@@ -239,12 +270,14 @@ def _operation_runs_of(connection: sa.Connection, run_id: str) -> Mapping[str, l
     return {client_id: sorted(each, key=lambda o: order.index(o.operation)) for client_id, each in found.items()}
 
 
-def _reasons_of(connection: sa.Connection, run_id: str) -> Mapping[tuple[str, str], Mapping[str, int]]:
+def _reasons_of(
+    connection: sa.Connection, run_id: str, only: Sequence[ClientId] | None
+) -> Mapping[tuple[str, str], Mapping[str, int]]:
     reasons: dict[tuple[str, str], dict[str, int]] = {}
     columns = (outcomes.c.client_id, outcomes.c.operation, outcomes.c.reason)
     statement = (
         sa.select(*columns, sa.func.count())
-        .where(outcomes.c.run_id == run_id, outcomes.c.reason.is_not(None))
+        .where(_of(outcomes, run_id, only), outcomes.c.reason.is_not(None))
         .group_by(*columns)
         .order_by(*columns)
     )
@@ -253,13 +286,17 @@ def _reasons_of(connection: sa.Connection, run_id: str) -> Mapping[tuple[str, st
     return reasons
 
 
-def events_of(database: Database, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
-    """What happened in a run, oldest first, those after event *after*."""
+def events_of(
+    database: Database, run_id: str, *, after: int = 0, until: int | None = None, limit: int = 1000
+) -> list[Event]:
+    """What happened in a run, oldest first, those after event *after*, up to event *until*."""
     statement = (
         sa.select(events).where(events.c.run_id == run_id, events.c.id > after).order_by(events.c.id).limit(limit)
     )
+    if until is not None:
+        statement = statement.where(events.c.id <= until)
     with database.reading() as connection:
-        return [_event(row) for row in connection.execute(statement).mappings()]
+        return [event_of(row) for row in connection.execute(statement).mappings()]
 
 
 def newest_event(database: Database, run_id: str, kind: str) -> Event | None:
@@ -267,10 +304,10 @@ def newest_event(database: Database, run_id: str, kind: str) -> Event | None:
     of_kind = sa.select(events).where(events.c.run_id == run_id, events.c.kind == kind)
     with database.reading() as connection:
         row = connection.execute(of_kind.order_by(events.c.id.desc()).limit(1)).mappings().first()
-        return _event(row) if row else None
+        return event_of(row) if row else None
 
 
-def _event(row: sa.RowMapping) -> Event:
+def event_of(row: sa.RowMapping) -> Event:
     return Event(row["id"], row["run_id"], row["client_id"], read_stamp(row["at"]), row["kind"], row["text"])
 
 

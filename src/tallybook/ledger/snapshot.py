@@ -48,11 +48,16 @@ class Glance:
 def glance(database: Database, run_id: str) -> Glance:
     """Raises NotFound, LedgerUnavailable."""
     with database.reading() as connection:
-        columns = (runs.c.status, runs.c.planned, runs.c.blocked_reason, runs.c.started_at)
-        row = connection.execute(sa.select(*columns).where(runs.c.run_id == run_id)).first()
-        if row is None:
-            raise NotFound(f"there is no run {run_id}; `tallybook run list` shows the runs", run_id=run_id)
-        clients = tuple(_client_of(each) for each in connection.execute(_clients(run_id)))
+        return glance_of(connection, run_id)
+
+
+def glance_of(connection: sa.Connection, run_id: str) -> Glance:
+    """Raises NotFound."""
+    columns = (runs.c.status, runs.c.planned, runs.c.blocked_reason, runs.c.started_at)
+    row = connection.execute(sa.select(*columns).where(runs.c.run_id == run_id)).first()
+    if row is None:
+        raise NotFound(f"there is no run {run_id}; `tallybook run list` shows the runs", run_id=run_id)
+    clients = tuple(_client_of(each) for each in connection.execute(_clients(run_id)))
     return Glance(run_id, Status(row[0]), bool(row[1]), row[2], read_stamp(row[3]), clients)
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from tallybook.domain.client import Client
+from tallybook.domain.figures import UsageLine
+from tallybook.domain.outcome import Outcome
 from tallybook.domain.run import ClientRun, OperationRun, Run
 from tallybook.domain.tally import Tally
 
@@ -80,6 +83,68 @@ def totals(tally: Tally) -> Facts:
         "cost_usd": str(tally.cost),
         "unpriced_calls": tally.unpriced,
     }
+
+
+# -- beside runs -------------------------------------------------------------------------------------------------------
+
+
+def client_facts(client: Client) -> Facts:
+    """*active*: it is visited; *paused_here*: not, whatever its source says."""
+    return {
+        "client_id": client.client_id,
+        "client_name": client.name,
+        "stream": client.stream,
+        "service_level": client.service_level,
+        "status": client.status.value,
+        "paused_here": client.paused_here,
+        "active": client.active,
+        "timezone": client.timezone,
+        "daily_target": client.daily_target,
+        "source": client.source.value,
+    }
+
+
+def usage_facts(line: UsageLine) -> Facts:
+    """What it was grouped by, then sums of settled calls; *open_calls* are not settled (yet)."""
+    group = {"client_id" if name == "client" else name: value for name, value in line.group.items()}
+    return {**group, **usage_sums(line.tally), "open_calls": line.open_calls}
+
+
+def usage_sums(tally: Tally) -> Facts:
+    return {
+        "calls": tally.calls,
+        "unmeasured_calls": tally.unmeasured,
+        "unpriced_calls": tally.unpriced,
+        "input_tokens": tally.input_tokens,
+        "cached_tokens": tally.cached_tokens,
+        "output_tokens": tally.output_tokens,
+        "total_tokens": tally.total_tokens,
+        "cost_usd": str(tally.cost),
+    }
+
+
+def outcome_facts(outcome: Outcome) -> Facts:
+    """What became of a lead, without the lead."""
+    return {
+        "kind": outcome.kind.value,
+        "reason": outcome.reason.value if outcome.reason else None,
+        "detail": outcome.detail,
+        "score": outcome.score,
+        "breakdown": outcome.breakdown,
+        "assessment": outcome.assessment,
+        "best_post": outcome.best_post,
+        "posts": outcome.posts,
+        "excluded_by": outcome.excluded_by,
+        "flagged": outcome.flagged,
+        "model": outcome.versions.model,
+        "rubric_version": outcome.versions.rubric,
+        "prompt_version": outcome.versions.prompt,
+        "formula": outcome.versions.formula,
+        "input_hash": outcome.input_hash,
+    }
+
+
+# -- times -------------------------------------------------------------------------------------------------------------
 
 
 def moment(at: datetime | None) -> str | None:

@@ -5,21 +5,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tallybook.database import Database
 from tallybook.domain import runid
 from tallybook.domain.client import read_client_id
 from tallybook.domain.errors import BadInput, NotFound, RunIdsExhausted, TallybookError
 from tallybook.domain.fields import storable
-from tallybook.ledger import misreports
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.write import starts
 from tallybook.ledger.write.starts import RunIdStyle
-from tallybook.tracking import reading, wording
+from tallybook.tracking import verbs, wording
 from tallybook.tracking.caller import call_site
-from tallybook.tracking.delivery import Delivery, OpenLedger, Spooled
+from tallybook.tracking.delivery import Delivery, Spooled
+from tallybook.tracking.door import PATIENCE_S, Door
 from tallybook.tracking.health import Health, TrackingStatus
+from tallybook.tracking.in_process import LedgerDoor, OpenLedger
 from tallybook.tracking.mint import SpareMint
-from tallybook.tracking.saying import Plain, Saying
+from tallybook.tracking.saying import Saying
 from tallybook.tracking.spool import BAD, ENDING, lines_in
 
 log = logging.getLogger("tallybook.tracking")
@@ -28,24 +27,23 @@ T = TypeVar("T")
 Text = str | None
 """Ids as callers have them: None is refused, with a line in the log, not raised (F39)."""
 _REFUSED: str | bool = False
-PATIENCE_S = 10.0
-"""How long a verb waits for its turn in the ledger before it goes to the spool."""
 
 
 class JobTracking:
     """The book for programs that run their own jobs.
 
     Every verb is safe to repeat, takes a run id or a client-run label, and never raises into the program that calls it
-    unless *strict*. It gives False when it was refused: nothing of that call was written. What the ledger cannot take
+    unless *strict*. It gives False when it was refused: nothing of that call was written. What the books cannot take
     now waits in *spool_folder* and counts as accepted.
 
-    *ledger*: the books, or a function that opens them when they are first needed. *caller*: who reports, where that is
-    not the calling code. Safe from any number of threads.
+    *books*: the ledger, a function that opens it when it is first needed, or the door to a server, which has a patience
+    and a style of run ids of its own. *caller*: who reports, where that is not the calling code. Safe from any
+    number of threads.
     """
 
     def __init__(
         self,
-        ledger: Ledger | OpenLedger,
+        books: Ledger | OpenLedger | Door,
         *,
         strict: bool = False,
         spool_folder: Path,
@@ -54,11 +52,14 @@ class JobTracking:
         caller: str | None = None,
     ) -> None:
         self._strict = strict
-        self._style = style or RunIdStyle()
+        style = style or RunIdStyle()
         self._caller = caller
         self._health = Health()
-        self._mint = SpareMint(spool_folder, self._style.zone)
-        self._delivery = Delivery(ledger, spool_folder, patience_s, self._health)
+        self._mint = SpareMint(spool_folder, style.zone)
+        self._door: Door = (
+            LedgerDoor(books, style, patience_s) if callable(books) or isinstance(books, Ledger) else books
+        )
+        self._delivery = Delivery(self._door, spool_folder, self._health)
         self._delivery.adopt()
         self._delivery.caught_up()
 
@@ -128,13 +129,12 @@ class JobTracking:
         prompt_version, formula, model, input_hash.
         """
 
-        def read() -> dict[str, Plain]:
-            more = wording.read_outcome_facts(facts)
-            outcome = wording.read_outcome(lead_id, kind, reason, more)
-            said = {"lead_id": outcome.lead_id, "kind": outcome.kind.value, "more": more}
-            return {**said, "operation": wording.read_operation(operation).value, "reason": outcome.reason}
+        item = {**facts, "lead_id": lead_id, "kind": kind, "reason": reason}
 
-        return bool(self._say_facts("record_outcome", run_id, client_id, read))
+        def read() -> Saying:
+            return verbs.record_outcome(run_id, client_id, operation, item, self._site())
+
+        return bool(self._tell("record_outcome", run_id, read))
 
     def record_call(  # noqa: PLR0917  # the verb as its users call it
         self,
@@ -155,43 +155,31 @@ class JobTracking:
     ) -> bool:
         """Book one paid call that is over. True when *call_id* is new. Tokens and cost: None is unknown, never 0."""
 
-        def read() -> dict[str, Plain]:
-            wording.refuse_unknown(unknown)
-            usage = wording.read_usage(input_tokens, cached_tokens, output_tokens, cost_usd)
-            return {
-                "call_id": wording.read_key("call_id", call_id),
-                "operation": wording.read_operation(operation).value,
-                **wording.read_texts(provider=provider, model=model, result=result, chunk=chunk),
-                "attempt": wording.read_whole("attempt", attempt),
-                "input_tokens": usage.input_tokens,
-                "cached_tokens": usage.cached_tokens,
-                "output_tokens": usage.output_tokens,
-                "cost_usd": str(usage.cost) if usage.cost is not None else None,
-            }
+        usage = {"input_tokens": input_tokens, "cached_tokens": cached_tokens, "output_tokens": output_tokens}
+        about = {"call_id": call_id, "provider": provider, "model": model, "attempt": attempt, "chunk": chunk}
+        item = {**unknown, **about, **usage, "operation": operation, "result": result, "cost_usd": cost_usd}
 
-        return bool(self._say_facts("record_call", run_id, client_id, read))
+        def read() -> Saying:
+            return verbs.record_call(run_id, client_id, item, self._site())
+
+        return bool(self._tell("record_call", run_id, read))
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def exists(self, run_id: Text, client_id: Text = None) -> bool:
         """Is the run, or the client run, in the books? False also while they cannot be read."""
-        return self._read(
-            "exists",
-            run_id,
-            lambda text: reading.exists(self._books, text, wording.read_client(client_id)),
-            False,
-        )
+        return self._read("exists", run_id, lambda text: self._door.exists(text, wording.read_client(client_id)), False)
 
     def get_job(self, run_id: Text) -> dict[str, Any] | None:
         """The run as JSON data, with what was claimed under "reported" and its events as lines under "system_notes"."""
-        return self._read("get_job", run_id, lambda text: reading.job(self._books, text), None)
+        return self._read("get_job", run_id, self._door.job, None)
 
     def get_client_run(self, run_id: Text, client_id: Text = None) -> dict[str, Any] | None:
         """The client run as JSON data, with "reported" and "system_notes"."""
         return self._read(
             "get_client_run",
             run_id,
-            lambda text: reading.client_run(self._books, text, wording.read_client(client_id)),
+            lambda text: self._door.client_run(text, wording.read_client(client_id)),
             None,
         )
 
@@ -210,14 +198,11 @@ class JobTracking:
         folder = self._delivery.spool.folder
         waiting = {"spooled": lines_in(folder, ENDING), "set_aside": lines_in(folder, ENDING + BAD)}
         try:
-            seen = {
-                "refused_ever": misreports.refusals(self._books),
-                "auto_created": misreports.auto_created(self._books),
-            }
+            seen = self._door.misreports()
         except Exception as error:
             self._health.trouble(error)
             return self._health.status(**waiting)
-        return self._health.status(**waiting, **seen)
+        return self._health.status(**waiting, refused_ever=seen.refused, auto_created=seen.auto_created)
 
     def replay(self) -> bool:
         """Write now what waits, of dead processes too. True when nothing of that is left."""
@@ -225,7 +210,7 @@ class JobTracking:
         return self._delivery.replay()
 
     def close(self) -> None:
-        """Write what waits if that is possible, and leave the rest to the next process. The ledger stays open."""
+        """Write what waits if that is possible, and leave the rest to the next process. A ledger stays open."""
         self._delivery.caught_up()
         self._delivery.close()
 
@@ -234,21 +219,17 @@ class JobTracking:
     def _say(
         self, verb: str, run_id: object, client_id: object, fields: Mapping[str, object], *, by_id: bool = False
     ) -> str | bool:
-        def say() -> str | bool:
-            text, client = wording.read_names(verb, run_id, client_id)
-            said, facts = wording.read_said(fields)
-            saying = Saying(verb, text, client, said, facts, self._site())
+        def read() -> Saying:
+            return verbs.say(verb, run_id, client_id, fields, self._site())
+
+        return self._tell(verb, run_id, read, by_id=by_id)
+
+    def _tell(self, verb: str, run_id: object, read: Callable[[], Saying], *, by_id: bool = False) -> str | bool:
+        def tell() -> str | bool:
+            saying = read()
             return self._deliver(saying, wording.name_of(saying) if by_id else True)
 
-        return self._edge(verb, run_id, say, _REFUSED)
-
-    def _say_facts(self, verb: str, run_id: object, client_id: object, read: Callable[[], dict[str, Plain]]) -> object:
-        def say() -> str | bool:
-            text, client = wording.read_names(verb, run_id, client_id)
-            facts = {name: fact for name, fact in read().items() if fact is not None}
-            return self._deliver(Saying(verb, text, client, facts=facts, site=self._site()), True)
-
-        return self._edge(verb, run_id, say, _REFUSED)
+        return self._edge(verb, run_id, tell, _REFUSED)
 
     def _site(self) -> str:
         return self._caller or call_site()
@@ -288,7 +269,7 @@ class JobTracking:
     def _generate_run_id(self) -> str:
         if self._delivery.caught_up():
             try:
-                run_id = self._delivery.attempt(starts.reserve_run_id, self._style)
+                run_id = self._door.mint()
             except RunIdsExhausted:
                 raise
             except Exception as error:
@@ -296,13 +277,9 @@ class JobTracking:
             else:
                 self._mint.given(run_id)
                 return run_id
-        run_id = self._mint.make(self._delivery.now())
+        run_id = self._mint.make(self._door.now())
         self._deliver(Saying("reserve_run_id", run_id, site=self._site()), True)
         return run_id
-
-    @property
-    def _books(self) -> Database:
-        return self._delivery.ledger.database
 
     def _read(self, verb: str, run_id: object, read: Callable[[str], T], otherwise: T) -> T:
         def act() -> T:

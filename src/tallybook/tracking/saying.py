@@ -7,14 +7,16 @@ from typing import Self
 from tallybook.domain.fields import BY_NAME, Field, Value
 
 Plain = str | int | float | bool | Mapping[str, object] | None
+Answer = str | bool
+"""What a verb gives: an id or a label, or whether it did something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
     """*run*: a run id or a label, as the caller wrote it. *fields*: field name -> value as the ledger keeps it.
 
-    *facts*: what only this verb says, as JSON data. *site*: where it was called. *at*: when, as UTC text, if it could
-    not be written at once; *key*: its own for ever, from then on.
+    *facts*: what only this verb says, as JSON data. *site*: where it was called. *key*: its own for ever. *at*: when,
+    as UTC text, if it could not be written at once.
     """
 
     verb: str

@@ -26,7 +26,7 @@ def read_run(text: object) -> str:
 def read_names(verb: str, run_id: object, client_id: object) -> tuple[str, str | None]:
     """(run id or label, client id) of a verb. Raises BadInput where a client verb names no client."""
     text, client = read_run(run_id), read_client(client_id)
-    if client is None and verb in _OF_CLIENTS and client_in(text) is None:
+    if client is None and is_of_client(verb) and client_in(text) is None:
         raise BadInput(f"{text!r} names a run but no client; give client_id")
     return text, client
 
@@ -34,7 +34,12 @@ def read_names(verb: str, run_id: object, client_id: object) -> tuple[str, str |
 def name_of(saying: Saying) -> str:
     """What a verb that creates gives, as far as the words themselves tell."""
     run_id = runid.RunId.parse(saying.run).key
-    return runid.label(run_id, saying.client or client_in(saying.run) or "") if saying.verb in _OF_CLIENTS else run_id
+    return runid.label(run_id, saying.client or client_in(saying.run) or "") if is_of_client(saying.verb) else run_id
+
+
+def is_of_client(verb: str) -> bool:
+    """Does it speak of one client's part of a run?"""
+    return verb in _OF_CLIENTS
 
 
 def client_in(text: str) -> str | None:
@@ -65,11 +70,25 @@ def _read_fields(said: Mapping[str, object]) -> dict[Field, Value]:
         field = known.read_field(name)
         if given is None:
             continue
-        value = known.read_value(field, given)
+        value = _read_value(field, given)
         if field in found and field.sort in (Sort.NOTE, Sort.ERROR):
             value = f"{found[field]}\n{value}"
         found[field] = value
     return found
+
+
+def _read_value(field: Field, given: object) -> Value:
+    if field.name == "stream":
+        return read_whole(field.name, given)
+    return read_time(field.name, given) if field.sort is Sort.TIME else known.read_value(field, given)
+
+
+def read_time(name: str, value: object) -> str:
+    """UTC text of fixed width. Raises BadInput, also for years that have fewer than four digits."""
+    text = str(known.read_value(Field(name, Sort.TIME), value))
+    if len(text) != len("2026-11-23T01:30:00.000000Z"):
+        raise BadInput(f"{name} must be a time after the year 999, got {value!r}")
+    return text
 
 
 def _read_words(values: Mapping[str, Value]) -> dict[str, Value]:
@@ -78,8 +97,6 @@ def _read_words(values: Mapping[str, Value]) -> dict[str, Value]:
         words["job_type"] = JobType.read(values["job_type"]).value
     if "triggered_by" in values:
         words["triggered_by"] = Trigger.read(values["triggered_by"]).value
-    if "stream" in values:
-        words["stream"] = read_whole("stream", values["stream"])
     return words
 
 
@@ -135,10 +152,10 @@ def read_key(name: str, value: object) -> str:
 
 
 def _named(name: str) -> str:
-    folded = {each.replace("_", ""): each for each in _OUTCOME_FACTS}
-    found = folded.get(name.lower().replace("_", ""))
+    found = _FOLDED_FACTS.get(name.lower().replace("_", ""))
     if found is None:
-        raise UnknownField(f"{name!r} is no field of an outcome; known fields: {', '.join(_OUTCOME_FACTS)}")
+        known_names = ", ".join((*ROW_OF_OUTCOME, *_OUTCOME_FACTS))
+        raise UnknownField(f"{name!r} is no field of an outcome; known fields: {known_names}")
     return found
 
 
@@ -163,8 +180,10 @@ def _text(_name: str, value: object) -> str:
 
 
 def read_whole(name: str, value: object) -> int:
+    """Also 3.0 and "3". Raises BadInput."""
+    plain = int(value) if isinstance(value, float) and value.is_integer() else value
     try:
-        number = int(str(value).strip()) if not isinstance(value, bool) else -1
+        number = int(str(plain).strip()) if not isinstance(plain, bool) else -1
     except ValueError:
         number = -1
     if not 0 <= number <= LARGEST:
@@ -199,6 +218,7 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
+ROW_OF_OUTCOME = ("lead_id", "kind", "reason")
 _OF_CLIENTS = ("create_client_run", "update_client_run", "complete_client_run", "record_outcome", "record_call")
 _VERSIONS = {"rubric": "rubric_version", "prompt": "prompt_version", "formula": "formula", "model": "model"}
 _OUTCOME_FACTS: Mapping[str, Callable[[str, object], Plain]] = {
@@ -216,3 +236,4 @@ _OUTCOME_FACTS: Mapping[str, Callable[[str, object], Plain]] = {
     "model": _text,
     "input_hash": _text,
 }
+_FOLDED_FACTS = {each.replace("_", ""): each for each in _OUTCOME_FACTS}

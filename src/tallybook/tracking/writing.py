@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from tallybook.database import Tx, read_stamp, stamp
 from tallybook.domain import runid
 from tallybook.domain.errors import BadInput, InvalidRunId
+from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.run import JobType, OperationName, Status, Trigger
+from tallybook.domain.tally import Usage
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.tables import SCOPE_OF_RUN
 from tallybook.ledger.write import calls, claims, events, reported
 from tallybook.tracking import wording
-from tallybook.tracking.saying import Plain, Saying
-
-Answer = str | bool
+from tallybook.tracking.saying import Answer, Plain, Saying
 
 
 def write(tx: Tx, saying: Saying) -> Answer:
@@ -26,12 +26,12 @@ def replay(tx: Tx, sayings: Sequence[Saying]) -> None:
     """Do what was said earlier, as of then. Each once, however often this is tried: its key is in the books."""
     for saying in sayings:
         if events.append(tx, "replayed", f"{saying.verb} said at {saying.at}", once_key=f"spooled {saying.key}"):
-            write(_as_of(tx, saying.at), saying)
+            write(as_of(tx, saying.at), saying)
             if saying.verb not in _NOT_OF_A_RUN:
                 reported.heard_of(tx, runid.RunId.parse(saying.run).key)
 
 
-def _as_of(tx: Tx, at: str) -> Tx:
+def as_of(tx: Tx, at: str) -> Tx:
     """The same transaction at the time of what was said, so that starts and ends are when they were."""
     earlier = copy.copy(tx)
     earlier.now = min(read_stamp(at) or tx.now, tx.now)
@@ -145,6 +145,14 @@ def _key_of(tx: Tx, saying: Saying) -> ClientKey:
     return key
 
 
+def place_of(tx: Tx, saying: Saying) -> ClientKey | None:
+    """The run or client run that *saying* speaks of, if it is in the books."""
+    found = claims.find(tx, saying.run)
+    if found is None or not wording.is_of_client(saying.verb):
+        return found and ClientKey(found.run_id, SCOPE_OF_RUN)
+    return claims.known_client(tx, ClientKey(found.run_id, saying.client or found.client_id or _client_of(saying)))
+
+
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
@@ -155,19 +163,36 @@ def _record_outcome(tx: Tx, saying: Saying) -> Answer:
 
 
 def _record_call(tx: Tx, saying: Saying) -> Answer:
-    facts = saying.facts
+    return claims.record_call(tx, *_call_of(_operation_of(tx, saying), saying.facts))
+
+
+def _call_of(key: OperationKey, facts: Mapping[str, Plain]) -> tuple[calls.Call, str, Usage]:
     names = ("input_tokens", "cached_tokens", "output_tokens", "cost_usd")
     usage = wording.read_usage(*(facts.get(name) for name in names))
     chunk = facts.get("chunk")
     call = calls.Call(
         call_id=str(facts["call_id"]),
-        key=_operation_of(tx, saying),
+        key=key,
         provider=str(facts["provider"]),
         model=str(facts["model"]),
         attempt=wording.read_whole("attempt", facts.get("attempt", 1)),
         chunk=str(chunk) if chunk is not None else None,
     )
-    return claims.record_call(tx, call, str(facts["result"]), usage)
+    return call, str(facts["result"]), usage
+
+
+def record_outcomes(tx: Tx, saying: Saying, outcomes: Sequence[Outcome]) -> frozenset[LeadId]:
+    """Those that were new. *saying*: where they belong. The same as each by its own verb, in fewer statements."""
+    tx.serialize("reports")
+    return claims.record_outcomes(tx, _operation_of(tx, saying), outcomes)
+
+
+def record_calls(tx: Tx, saying: Saying, said: Sequence[Mapping[str, Plain]]) -> frozenset[str]:
+    """The ids of those that were new. *said*: as `verbs.read_call` gives it; *saying*: of which client run."""
+    tx.serialize("reports")
+    key = _key_of(tx, saying)
+    paid = [_call_of(OperationKey(*key, OperationName(str(facts["operation"]))), facts) for facts in said]
+    return claims.record_calls(tx, key, paid)
 
 
 def _more(saying: Saying) -> Mapping[str, Plain]:
@@ -187,11 +212,13 @@ def _reserve_run_id(tx: Tx, saying: Saying) -> Answer:
 
 
 def _note_refusal(tx: Tx, saying: Saying) -> Answer:
-    """Under the run it was meant for, if there is one."""
+    """Under the run it was meant for, if there is one. *client* is set where nobody else's run is to hear of it."""
     try:
         found = claims.find(tx, saying.run)
     except InvalidRunId:
         found = None
+    if found and saying.client is not None:
+        found = claims.known_client(tx, ClientKey(found.run_id, saying.client))
     return reported.refused(tx, found, str(saying.facts["text"]))
 
 

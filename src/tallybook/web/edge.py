@@ -1,5 +1,6 @@
 """What stands around every route: how much may be sent, and what browsers are told."""
 
+from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,8 +15,12 @@ HEADERS = {
 }
 
 
-class TooLarge(Exception):
-    """More was sent than a request may have."""
+class TooLarge(HTTPException):
+    """More was sent than a request may have. Of this kind, since whoever reads a body lets no other through."""
+
+    def __init__(self) -> None:
+        detail = f"a request may have {MOST_BYTES // 1024 // 1024} MB; send the batch in parts"
+        super().__init__(413, detail, {"Connection": "close"})
 
 
 class Edge:
@@ -28,25 +33,29 @@ class Edge:
             return
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES:
-            await _refuse(scope, receive, send)
+            error = TooLarge()
+            await problem(413, error.detail, error.headers)(scope, receive, send)
             return
-        begun = False
+        receive = _ahead(await receive(), receive)
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        try:
-            await self._app(scope, _counted(receive), send_with_headers)
-        except TooLarge:
-            if begun:
-                raise
-            await _refuse(scope, receive, send)
+        await self._app(scope, _counted(receive), send_with_headers)
+
+
+def _ahead(first: Message, receive: Receive) -> Receive:
+    """*first* was read before anything else was waited for: who has said all may be gone a moment later (F21)."""
+    waiting = [first]
+
+    async def receive_next() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return receive_next
 
 
 def _counted(receive: Receive) -> Receive:
@@ -62,8 +71,3 @@ def _counted(receive: Receive) -> Receive:
         return message
 
     return receive_some
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    detail = f"a request may have {MOST_BYTES // 1024 // 1024} MB; send the batch in parts"
-    await problem(413, detail, {"Connection": "close"})(scope, receive, send)

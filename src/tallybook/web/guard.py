@@ -1,7 +1,7 @@
 """Every route says whom it lets in. What says nothing is not served: see `refuse_unguarded`."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
@@ -47,6 +47,7 @@ def guard(scope: Scope, admit: Guard = admitted) -> Guard:
         return access
 
     let_in.guards = scope  # type: ignore[attr-defined]  # found by `scope_of`
+    let_in.by_secret = admit is admitted_by_secret  # type: ignore[attr-defined]  # found by `takes_secret`
     return let_in
 
 
@@ -77,8 +78,18 @@ def scope_of(route: APIRoute) -> Scope | None:
     return next(filter(None, map(_guards, _calls_of(route.dependant))), None)
 
 
+def guards_of(route: APIRoute) -> list[Guard]:
+    """Those that it calls."""
+    return [call for call in _calls_of(route.dependant) if callable(call) and _guards(call)]
+
+
 def _guards(call: object) -> Scope | None:
     return getattr(call, "guards", None)
+
+
+def takes_secret(route: APIRoute) -> bool:
+    """Does x-webhook-secret open it, too?"""
+    return any(getattr(call, "by_secret", False) for call in _calls_of(route.dependant))
 
 
 def _calls_of(dependant: Dependant) -> Iterable[object]:
@@ -92,8 +103,12 @@ def routes_of(app: FastAPI) -> list[APIRoute]:
 
 
 def refuse_unguarded(app: FastAPI, public: Iterable[str]) -> None:
-    """Raises RuntimeError for a route that neither has a guard nor is one of *public*: default deny (F35)."""
+    """Raises RuntimeError for a route that neither has a guard nor is one of *public*: default deny (F35).
+
+    What is no route of ours, such as a mounted application, has no guard that anybody could see.
+    """
     known = set(public)
-    open_routes: list[Any] = [each.path for each in routes_of(app) if scope_of(each) is None and each.path not in known]
+    unguarded = [each for each in app.routes if not isinstance(each, APIRoute) or scope_of(each) is None]
+    open_routes = [path for path in (str(getattr(each, "path", each)) for each in unguarded) if path not in known]
     if open_routes:
         raise RuntimeError(f"routes without a guard: {', '.join(open_routes)}")

@@ -10,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match, Route
 
 from tallybook.domain.errors import (
     BadInput,
@@ -56,6 +58,7 @@ class Problem(BaseModel):
     title: str = Field(examples=["Conflict"])
     status: int = Field(examples=[409])
     detail: str = Field(examples=["run 261125-020000 (running) works on this already"])
+    code: str | None = Field(default=None, description="What kind of trouble it is", examples=["Busy"])
     run_id: str | None = Field(default=None, description="The run in question, where there is one")
     errors: list[Trouble] | None = Field(default=None, description="What is wrong with the request, part by part")
 
@@ -70,10 +73,21 @@ def status_of(error: TallybookError) -> int:
     return next((status for kind, status in STATUS_OF if isinstance(error, kind)), 500)
 
 
+class BadItems(BadInput):
+    """Items of a batch are off, so nothing of the batch was written. *troubles*: which, and why."""
+
+    def __init__(self, message: str, troubles: Sequence[Trouble]) -> None:
+        super().__init__(message)
+        self.troubles = troubles
+
+
 def problem_of(error: TallybookError) -> JSONResponse:
     """*error* as its caller reads it."""
     status = status_of(error)
-    return problem(status, str(error), _headers_of(error, status), run_id=error.run_id, client_id=error.client_id)
+    facts: dict[str, object] = {"code": type(error).__name__, "run_id": error.run_id, "client_id": error.client_id}
+    if isinstance(error, BadItems):
+        facts |= {"code": BadInput.__name__, "errors": [each.model_dump() for each in error.troubles]}
+    return problem(status, str(error), _headers_of(error, status), **facts)
 
 
 def _headers_of(error: TallybookError, status: int) -> Mapping[str, str]:
@@ -100,6 +114,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TallybookError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -111,14 +126,34 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     """What was sent is never repeated: it may hold a secret."""
     assert isinstance(error, RequestValidationError)
-    errors = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in error.errors()]
+    said = [(".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, ")) for each in error.errors()]
+    errors = [{"where": where, "what": what} for where, what in said]
     first = f"{errors[0]['where']}: {errors[0]['what']}" if errors else "it cannot be read"
-    return problem(422, f"the request is not understood: {first}", errors=errors)
+    return problem(422, f"the request is not understood: {first}", code=BadInput.__name__, errors=errors)
 
 
-async def _http(_request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(sorted(_methods_at(request)))
+        return problem(405, f"{request.method} cannot be done here; what can: {allowed}", {"Allow": allowed})
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # said by FastAPI alone, of what is not even text
+        return problem(422, "the request is not understood: the body is no JSON", code=BadInput.__name__)
     return problem(error.status_code, str(error.detail), error.headers)
+
+
+async def _gone(request: Request, _error: Exception) -> JSONResponse:
+    log.info("%s %s: the caller went away before all was said", request.method, request.url.path)
+    return problem(400, "the rest of the request never came")
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Of every route there; each route knows its own alone."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return found
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -8,13 +8,34 @@ from starlette.concurrency import run_in_threadpool
 
 from tallybook import __version__
 from tallybook.app import App
-from tallybook.web import health, problems, webhooks
+from tallybook.web import (
+    events,
+    figures,
+    health,
+    openapi,
+    problems,
+    reporting,
+    runs,
+    smart_resume,
+    starting,
+    webhooks,
+)
 from tallybook.web.doorkeeper import Doorkeeper
 from tallybook.web.edge import Edge
 from tallybook.web.guard import refuse_unguarded
 from tallybook.web.house import House
 
-ROUTERS: Sequence[APIRouter] = (health.router, webhooks.router)
+ROUTERS: Sequence[APIRouter] = (
+    reporting.router,
+    runs.router,
+    starting.router,
+    events.router,
+    figures.router,
+    smart_resume.router,
+    openapi.router,
+    health.router,
+    webhooks.router,
+)
 """A new part of the API is one file with a router, and its line here."""
 PUBLIC = ("/healthz", "/readyz", "/webhooks/apify")
 """Routes without a guard: health, and webhooks, which look at what a delivery brings themselves."""
@@ -51,7 +72,7 @@ def make_app(app: App, *, works: bool = True) -> FastAPI:
     api.state.house = house
     problems.install(api)
     for router in ROUTERS:
-        api.include_router(router)
+        api.router.routes.extend(router.routes)  # included, they would be searched twice, and not seen by whoever looks
     api.add_middleware(Edge)
     refuse_unguarded(api, PUBLIC)
     return api

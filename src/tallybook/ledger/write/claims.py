@@ -1,6 +1,7 @@
 """How runs that other programs drive come into the books, what exact rows they may add, and how they end."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ from tallybook.database import Tx, stamp
 from tallybook.domain import runid
 from tallybook.domain.errors import BadInput, ClaimRefused, NotFound
 from tallybook.domain.fields import storable
-from tallybook.domain.outcome import Outcome
+from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.ports import Candidate
 from tallybook.domain.run import (
     Basis,
@@ -146,36 +147,67 @@ def _refuse_if_driven(tx: Tx, key: ClientKey) -> None:
         raise ClaimRefused(f"Tallybook itself drives client {key.client_id!r} of run {key.run_id}; it books its rows")
 
 
+def known_client(tx: Tx, key: ClientKey) -> ClientKey | None:
+    """*key*, if there is such a client run."""
+    return key if tx.row(f"SELECT 1 FROM @client_runs WHERE {OF_CLIENT}", key) else None
+
+
 def record_outcome(tx: Tx, key: OperationKey, outcome: Outcome) -> bool:
     """An exact row from a reporter: the lead joins the worklist, its outcome is booked. False when it had one."""
+    return bool(record_outcomes(tx, key, [outcome]))
+
+
+def record_outcomes(tx: Tx, key: OperationKey, outcomes: Sequence[Outcome]) -> frozenset[LeadId]:
+    """Exact rows from a reporter, as if each came alone; gives the leads of those that were new."""
     _refuse_if_driven(tx, ClientKey(key.run_id, key.client_id))
     reported.open_reported(tx, key, Basis.EXACT)
     lock_operation(tx, key)
-    added = progress.add_to_worklist(tx, key, [Candidate(outcome.lead_id, outcome.input_hash or "")])
-    if not added and _said_before(tx, key, outcome):
-        return False
+    firsts: dict[LeadId, Outcome] = {}
+    for each in outcomes:
+        firsts.setdefault(each.lead_id, each)
+    said = progress.said_of(tx, key, list(firsts))
+    _take_up(tx, key, [each for each in firsts.values() if each.lead_id not in said])
+    # A repeat is nothing new, and nothing that came too late either.
+    first = [each for each in firsts.values() if _what(each) != said.get(each.lead_id)]
+    later = [each for each in outcomes if each is not firsts[each.lead_id]]
+    other = [each for each in later if _what(each) != (said.get(each.lead_id) or _what(firsts[each.lead_id]))]
+    new = progress.record(tx, key, first, saved=True) if first else frozenset[LeadId]()
+    if other:
+        progress.record(tx, key, other, saved=True)
+    return new
+
+
+def _what(outcome: Outcome) -> progress.What:
+    return outcome.kind, outcome.reason
+
+
+def _take_up(tx: Tx, key: OperationKey, outcomes: Sequence[Outcome]) -> None:
+    """Their leads join the worklist."""
+    if not outcomes:
+        return
+    found = progress.add_to_worklist(tx, key, [Candidate(each.lead_id, each.input_hash or "") for each in outcomes])
     tx.execute(
         "UPDATE @operation_runs SET found = found + ?, version = version + 1"
         " WHERE run_id = ? AND client_id = ? AND operation = ?",
-        (added, *key),
+        (found, *key),
     )
-    return bool(progress.record(tx, key, [outcome], saved=True))
 
 
-def _said_before(tx: Tx, key: OperationKey, outcome: Outcome) -> bool:
-    """A repeat is nothing new, and nothing that came too late either."""
-    row = tx.row(
-        "SELECT kind, reason FROM @outcomes WHERE run_id = ? AND client_id = ? AND operation = ? AND lead_id = ?",
-        (*key, outcome.lead_id),
-    )
-    return row is not None and tuple(row) == (outcome.kind, outcome.reason)
+PaidCall = tuple[calls.Call, str, Usage]
+"""A call that is over, how it ended, what it used."""
 
 
 def record_call(tx: Tx, call: calls.Call, result: str, usage: Usage) -> bool:
     """A paid call from a reporter, over already. False when its id is in the books."""
-    _refuse_if_driven(tx, ClientKey(call.key.run_id, call.key.client_id))
-    reported.open_reported(tx, call.key, Basis.EXACT)
-    return calls.record_call(tx, call, result, usage)
+    return bool(record_calls(tx, ClientKey(call.key.run_id, call.key.client_id), [(call, result, usage)]))
+
+
+def record_calls(tx: Tx, key: ClientKey, paid: Sequence[PaidCall]) -> frozenset[str]:
+    """Paid calls of one client run; gives the ids of those that were new."""
+    _refuse_if_driven(tx, key)
+    for operation in dict.fromkeys(call.key for call, _, _ in paid):
+        reported.open_reported(tx, operation, Basis.EXACT)
+    return frozenset(call.call_id for call, result, usage in paid if calls.record_call(tx, call, result, usage))
 
 
 def complete_client(tx: Tx, key: ClientKey, claimed: Status | None, reason: str | None = None) -> None:

@@ -153,6 +153,21 @@ def add_to_worklist(tx: Tx, key: OperationKey, due: Sequence[Candidate]) -> int:
     return tx.execute(statement, _as_columns(rows))
 
 
+What = tuple[str, str | None]
+"""Kind and reason of an outcome."""
+
+
+def said_of(tx: Tx, key: OperationKey, leads: Sequence[LeadId]) -> Mapping[LeadId, What | None]:
+    """Those of *leads* that are on the worklist, and what became of them; None while they are pending."""
+    rows = tx.rows(
+        "SELECT w.lead_id, o.kind, o.reason FROM @worklist w LEFT JOIN @outcomes o ON o.run_id = w.run_id"
+        " AND o.client_id = w.client_id AND o.operation = w.operation AND o.lead_id = w.lead_id"
+        f" WHERE w.run_id = ? AND w.client_id = ? AND w.operation = ? AND w.lead_id IN ({', '.join('?' * len(leads))})",
+        (*key, *leads),
+    )
+    return {lead_id: (kind, reason) if kind else None for lead_id, kind, reason in rows}
+
+
 def _as_columns(rows: Sequence[Row]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 

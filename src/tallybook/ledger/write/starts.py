@@ -22,7 +22,7 @@ KEY_KEPT = timedelta(days=90)
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asks to be run. *stream* None: every stream; *clients* empty: all of them; *limit* per client
-    and operation.
+    and operation, *limits* in its place for single operations.
     """
 
     operations: tuple[OperationName, ...] = tuple(OperationName)
@@ -30,15 +30,22 @@ class Request:
     clients: tuple[ClientId, ...] = ()
     limit: int | None = None
     trigger: Trigger = Trigger.MANUAL
+    limits: Mapping[OperationName, int] = field(default_factory=dict)
+
+    def limit_of(self, operation: OperationName) -> int | None:
+        """The most leads of one client that *operation* takes up; None: all that are due."""
+        return self.limits.get(operation, self.limit)
 
     def as_json(self) -> dict[str, object]:
         """As the ledger keeps it: the same for requests that ask for the same."""
+        limits = {each.value: self.limits[each] for each in OperationName if each in self.limits}
         return {
             "operations": [each for each in OperationName if each in self.operations],
             "stream": self.stream,
             "clients": sorted(set(self.clients)),
             "limit": self.limit,
             "trigger": self.trigger.value,
+            **({"limits": limits} if limits else {}),
         }
 
     @classmethod
@@ -51,7 +58,12 @@ class Request:
             clients=_texts(data.get("clients")),
             limit=limit if isinstance(limit, int) else None,
             trigger=Trigger(str(data.get("trigger", Trigger.MANUAL))),
+            limits=_limits(data.get("limits")),
         )
+
+
+def _limits(value: object) -> Mapping[OperationName, int]:
+    return {OperationName(name): int(most) for name, most in value.items()} if isinstance(value, dict) else {}
 
 
 def _texts(value: object) -> tuple[str, ...]:
@@ -205,7 +217,7 @@ def _refuse_if_busy(tx: Tx, request: Request) -> None:
         if _overlap(request, Request.of_json(json.loads(other)), planned):
             raise Busy(
                 f"run {run_id} ({status}) works on this already, started by {by} ({trigger}) at {_told(created_at)};"
-                " wait for it, or queue behind it with --new",
+                ' wait for it, or queue behind it: --new, or "queue": true over HTTP',
                 run_id=run_id,
             )
 
