@@ -1,20 +1,15 @@
 """Work that is done outside: started, waited for without a thread, looked after, collected."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from benchmarks.house import House
-from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderError, ProviderStop, StoreUnavailable
-from tallybook.domain.external import ExternalRun, Found, Look, Tag
-from tallybook.domain.lead import Lead, Post
+from tallybook.domain.external import ExternalRun, Look
 from tallybook.domain.outcome import FailReason
-from tallybook.domain.run import Blocked, OperationName, Run, Stop
+from tallybook.domain.run import Blocked, Stop
 from tallybook.domain.tally import Money
 from tallybook.engine import outside, trigger
 from tallybook.engine.engine import Engine
@@ -23,13 +18,11 @@ from tallybook.ledger import external as reads
 from tallybook.ledger import read
 from tallybook.ledger.write import external
 from tallybook.ledger.write.external import take_due
-from tallybook.ledger.write.starts import Start
-from tallybook.operations.post_harvesting import Pace, PostHarvesting
 from tallybook.scorers.scripted import ScriptedScorer
+from tests.engine.by_hand import LIMITS, OVER, SOON, UNDER_WAY, ByHand, asked_to_harvest, harvest, harvesting, waiting
 from tests.stories.acting import (
     LEAD_SCORING,
     POST_HARVESTING,
-    POST_SCORING,
     TroubledClients,
     asked,
     at_work,
@@ -43,89 +36,11 @@ from tests.stories.acting import (
     until,
 )
 
-SOON = timedelta(seconds=0.05)
-OVER = Look(over=True, result="succeeded", cost=Money.usd("0.5"), ended_at=datetime(2026, 11, 23, tzinfo=UTC))
-UNDER_WAY = Look(over=False)
-
-
-@dataclass
-class ByHand:
-    """A `Harvester` whose runs end when, and how, the test says so. Each profile has *posts* posts."""
-
-    posts: int = 2
-    looks: dict[str, Look | Exception] = field(default_factory=dict)
-    started: list[tuple[str, Tag]] = field(default_factory=list)
-    profiles: dict[str, Sequence[str]] = field(default_factory=dict)
-    refuses: Exception | None = None
-    aborted: list[str] = field(default_factory=list)
-    strangers: int = 0
-    slow_s: float = 0.0
-    looking: int = 0
-    most_at_once: int = 0
-
-    source = "byhand"
-    model = "by-hand"
-
-    async def start(self, profile_urls: Sequence[str], most_posts: int, run_timeout: timedelta, tag: Tag) -> str:
-        if self.refuses is not None:
-            raise self.refuses
-        external_id = f"x{len(self.started) + 1}"
-        self.profiles[external_id] = profile_urls
-        self.looks.setdefault(external_id, UNDER_WAY)
-        self.started.append((external_id, tag))
-        return external_id
-
-    async def look(self, external_id: str) -> Look:
-        self.looking += 1
-        self.most_at_once = max(self.most_at_once, self.looking)
-        await asyncio.sleep(self.slow_s)
-        self.looking -= 1
-        told = self.looks[external_id]
-        if isinstance(told, Exception):
-            raise told
-        return told
-
-    async def found(self, external_id: str) -> AsyncIterator[Found]:
-        for url in self.profiles[external_id]:
-            for number in range(self.posts):
-                yield Found(url, Post(f"{url}/post/{number}", "On pricing."))
-        for number in range(self.strangers):
-            yield Found(f"https://linkedin.test/in/stranger-{number}", Post(f"https://p.test/{number}", "Hi"))
-
-    async def abort(self, external_id: str) -> None:
-        self.aborted.append(external_id)
-        self.looks[external_id] = Look(over=True, result="aborted", cost=Money.usd("0.1"))
-
-
-def harvesting(harvester: ByHand, **pace: object) -> dict[OperationName, PostHarvesting]:
-    return {POST_HARVESTING: PostHarvesting(harvester, Pace(**pace))}  # type: ignore[arg-type]  # its fields
-
-
-def asked_to_harvest() -> Start:
-    return asked(operations=(POST_HARVESTING,))
-
 
 @pytest.fixture
 def house(sqlite_house: House) -> House:
     furnished(sqlite_house, "acme", leads=3, level=2)
     return sqlite_house
-
-
-LIMITS = Limits(look_outside_every=SOON)
-
-
-def waiting(house: House, run_id: str, harvester: ByHand, runs: int = 1) -> None:
-    until(lambda: len(harvester.started) >= runs, "the start of external runs")
-    until(lambda: read.run(house.database, run_id).clients[0].blocked_reason, "the wait")
-
-
-def harvest(house: House, harvester: ByHand, act: Callable[[Engine, str], None], **pace: object) -> Run:
-    """A run that is *act*ed upon once it waits; gives it when it has ended."""
-    with at_work(house, operations=harvesting(harvester, **pace), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        act(engine, run_id)
-        return ended(house, run_id)
 
 
 def test_a_result_is_found_without_anybody_telling(house: House) -> None:
@@ -398,61 +313,3 @@ def test_calls_in_flight_are_waited_for_when_a_process_is_told_to_stop(house: Ho
     assert (run.status, run.clients[0].status) == ("running", "queued")
     assert (run.unsettled, run.tally.unmeasured) == (0, 0)
     assert 0 < run.tally.scored < 3
-
-
-# -- whom, and how many ------------------------------------------------------------------------------------------------
-
-
-def test_leads_are_looked_at_again_after_so_many_days_and_not_before(house: House) -> None:
-    harvester = ByHand()
-
-    def end(_engine: Engine, _run_id: str) -> None:
-        for external_id, _ in harvester.started:
-            harvester.looks[external_id] = OVER
-
-    assert harvest(house, harvester, end).tally.found == 3
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        again = ended(house, started(house, asked_to_harvest(), engine))
-    assert (again.status, again.finish_reason, again.tally.found) == ("completed", "no_work", 0)
-
-
-def test_a_clients_daily_target_bounds_what_all_runs_of_a_day_take(house: House) -> None:
-    house.clients.put_clients([Client("acme", "Acme", service_level=2, daily_target=2, timezone="Europe/Lisbon")])
-    harvester = ByHand()
-
-    def end(_engine: Engine, _run_id: str) -> None:
-        harvester.looks["x1"] = OVER
-
-    assert harvest(house, harvester, end).tally.found == 2
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        again = ended(house, started(house, asked_to_harvest(), engine))
-    (operation,) = again.clients[0].operations
-    assert (operation.status, operation.finish_reason, again.tally.found) == ("completed", "daily_target_reached", 0)
-
-
-def test_post_scoring_waits_for_the_harvest_and_finds_its_posts(house: House) -> None:
-    harvester = ByHand()
-    operations = {**house.operations(ScriptedScorer()), **harvesting(harvester)}
-    with at_work(house, operations=operations, limits=LIMITS) as engine:
-        run_id = started(house, asked(operations=(POST_HARVESTING, POST_SCORING)), engine)
-        waiting(house, run_id, harvester)
-        assert [each.operation for each in read.run(house.database, run_id).clients[0].operations] == [POST_HARVESTING]
-        harvester.looks["x1"] = OVER
-        run = ended(house, run_id)
-    harvest_run, scoring = run.clients[0].operations
-    assert (harvest_run.tally.harvested, scoring.tally.found) == (3, 3)
-
-
-def test_leads_that_are_gone_when_the_result_comes_are_skipped(house: House) -> None:
-    harvester = ByHand()
-
-    def end(_engine: Engine, _run_id: str) -> None:
-        first = house.clients.leads("acme")[0].lead
-        assert isinstance(first, Lead)
-        with house.database.writing() as tx:
-            tx.execute("DELETE FROM @posts WHERE lead_id = ?", (first.lead_id,))
-            tx.execute("DELETE FROM @leads WHERE lead_id = ?", (first.lead_id,))
-        harvester.looks["x1"] = OVER
-
-    run = harvest(house, harvester, end)
-    assert sorted(kinds(house, run.run_id).values()) == ["harvested", "harvested", "skipped(lead_gone)"]

@@ -18,7 +18,7 @@ from tallybook.ledger.write.starts import Request
 from tallybook.operations.post_harvesting import Pace, PostHarvesting
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.stores.sql import SqlStore
-from tests.engine.test_outside import ByHand
+from tests.engine.by_hand import ByHand
 
 LEADS = OperationName.LEAD_SCORING
 SCRIPTED = ScriptedScorer()
