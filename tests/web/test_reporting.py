@@ -229,3 +229,9 @@ def test_a_batch_that_meets_a_conflict_writes_nothing_of_it(api: httpx.Client, b
     items = [{"call_id": each, "operation": each} for each in ("lead_scoring", "post_scoring")]
     refused(api.post(f"{of('runs', run_id, 'clients', 'acme')}/calls", json={"items": items}), 409, "ClaimRefused")
     assert good(api.get(of("runs", run_id)))["totals"]["calls"] == 0
+
+
+@pytest.mark.parametrize("path", [HERE, ACME])
+def test_the_name_of_a_verb_at_the_end_of_a_path_is_that_verb_whatever_the_method(api: httpx.Client, path: str) -> None:
+    for method in ("PUT", "PATCH", "GET", "DELETE"):
+        refused(api.request(method, f"{path}:complete"), 405, None)

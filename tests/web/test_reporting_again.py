@@ -89,6 +89,7 @@ def test_what_was_said_earlier_is_booked_as_of_then(api: httpx.Client, app: App)
     job = told(app)
     assert (job["started_at"], job["ended_at"]) == ("2026-11-23T01:30:00.000000Z", "2026-11-23T01:40:00.000000Z")
     assert job["system_notes"][0] == "2026-11-23 01:30:00 Started"
+    good(api.post(of("refusals"), json={"text": "of no run"}, headers=said_at("2026-11-23T01:40:00Z")))
     refused(api.patch(HERE, headers=said_at("soon")), 422, "BadInput")
     refused(api.patch(HERE, headers=said_at("0001-01-01T00:00:00Z")), 422, "BadInput")
 
@@ -126,8 +127,10 @@ def _rows(database: Database, statement: str) -> list[tuple[object, ...]]:
 
 def test_run_ids_are_reserved_and_one_made_elsewhere_can_be_kept(api: httpx.Client, books: Ledger) -> None:
     """F06."""
-    minted = [good(api.post(of("run-ids"), json={}), 201)["run_id"] for _ in range(3)]
+    long_ago = {"Tallybook-Said-At": "2020-01-01T00:00:00Z"}
+    minted = [good(api.post(of("run-ids"), json={}, headers=long_ago), 201)["run_id"] for _ in range(3)]
     assert len(set(minted)) == 3
+    assert min(minted) > "26", "they are of the moment, whenever it was said that one is wanted"
     made = {"run_id": "261123-013000"}
     assert good(api.post(of("run-ids"), json=made), 201) == made
     assert good(api.post(of("run-ids"), json=made)) == made

@@ -91,7 +91,7 @@ class Delivery:
             self._health.denied()
         self._health.trouble(error)
         if first:
-            log.error("the ledger is away; what is reported is kept in %s: %s", self.spool.folder, error)
+            log.error("the books are away; what is reported is kept in %s: %s", self.spool.folder, error)
 
     # -- replaying -----------------------------------------------------------------------------------------------------
 

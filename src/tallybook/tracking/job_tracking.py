@@ -66,7 +66,7 @@ class JobTracking:
     # -- runs ----------------------------------------------------------------------------------------------------------
 
     def generate_run_id(self) -> str | None:
-        """A new run id, reserved. While the ledger is away, one made from the clock (its limits: docs/reporting.md).
+        """A new run id, reserved. While the books are away, one made from the clock (its limits: docs/reporting.md).
 
         None when all ids of the next minute are taken; strict raises RunIdsExhausted.
         """

@@ -120,7 +120,7 @@ class ServerDoor:
         address = f"{self.url}{PREFIX}{asked.path}"
         try:
             response = self._client().request(asked.method, address, content=content, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:  # RuntimeError: closed meanwhile
             raise LedgerUnavailable(f"the server {self.url} does not answer: {told(error)}") from None
         answer = object_in(response.content)
         if response.is_success and answer is not None and answer.keys() >= set(names):

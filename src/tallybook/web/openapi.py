@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from tallybook.web.docs_page import POLICY, docs_page
 from tallybook.web.guard import Reader, routes_of, scope_of, takes_secret
 from tallybook.web.models import MESSAGES
+from tallybook.web.paths import CLIENT_ID_FORMAT, client_id_schema
 from tallybook.web.problems import Problem, documented
 from tallybook.web.reading import ETAG_SAYS, answer
 
@@ -87,6 +88,9 @@ def _made(app: FastAPI) -> Document:
     for model in (Problem, *MESSAGES):
         schema = model.model_json_schema(ref_template=MODEL)
         components.setdefault("schemas", {}).update({**schema.pop("$defs", {}), model.__name__: schema})
+    components["schemas"]["ClientId"] = client_id_schema()
+    document["paths"] = _with_client_ids(document["paths"])
+    components["schemas"] = _with_client_ids(components["schemas"])
     operations = {}
     for route, operation in _described(app, document):
         _name(route, operation)
@@ -106,6 +110,17 @@ def _described(app: FastAPI, document: Document) -> Iterator[tuple[APIRoute, dic
             operation = document["paths"].get(route.path_format, {}).get(method.lower())
             if operation is not None:
                 yield route, operation
+
+
+def _with_client_ids(part: Any) -> Any:
+    """CLIENT_ID_FORMAT replaced by what it stands for."""
+    if isinstance(part, list):
+        return [_with_client_ids(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if part.get("format") == CLIENT_ID_FORMAT:
+        return {"$ref": MODEL.format(model="ClientId")}
+    return {name: _with_client_ids(each) for name, each in part.items()}
 
 
 def _or_left_out(part: dict[str, Any]) -> None:

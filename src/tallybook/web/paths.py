@@ -5,6 +5,9 @@ literal in the path is ours: `/runs/x:complete` completes the run `x`, whatever 
 ends with the name of a verb is written `x%3Acomplete`.
 """
 
+import sys
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Annotated
 from urllib.parse import unquote
 
@@ -12,6 +15,8 @@ from fastapi import Path
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
+
+from tallybook.domain.client import LONGEST_ID
 
 VERBS = ("complete", "cancel", "pause", "resume")
 _ENDINGS = tuple(f":{verb}".encode() for verb in VERBS)
@@ -38,17 +43,41 @@ def _decoded(value: object) -> object:
     return unquote(value, errors="surrogateescape") if isinstance(value, str) else value
 
 
-_DAY = "[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|1[0-9]|2[0-8])"
-_SECOND = "([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
-RUN_ID_PATTERN = f"^{_DAY}-{_SECOND}$"
-"""Of the ids that are minted. Others are read too: docs/run-ids.md."""
+# -- what they look like -----------------------------------------------------------------------------------------------
 
-_SIGNS = (
-    "!-~\u00a1-\u00ac\u00ae-\u0377\u0400-\u052f\u05d0-\u05ea\u0620-\u064a\u0904-\u0939\u0e01-\u0e3a\u2010-\u2027"
-    "\u2030-\u205e\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001f64f"
-)
-CLIENT_ID_PATTERN = f"^ *[{_SIGNS}][ {_SIGNS}]*$"
-"""Of client ids in the scripts that are written most. Other printable text is taken too; to name it all takes pages."""
+_LONG_MONTH = "(0[13578]|1[02])(0[1-9]|[12][0-9]|3[01])"
+_SHORT_MONTH = "(0[469]|11)(0[1-9]|[12][0-9]|30)"
+_FEBRUARY = "02(0[1-9]|1[0-9]|2[0-8])"
+_DAY = f"([0-9]{{2}}({_LONG_MONTH}|{_SHORT_MONTH}|{_FEBRUARY})|([02468][048]|[13579][26])0229)"
+_SECOND = "([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]"
+_NUMBER = "(00[1-9]|0[1-9][0-9]|[1-9][0-9]{2})"
+RUN_ID_PATTERN = f"^({_DAY}-{_SECOND}|SR-{_DAY}-{_NUMBER})$"
+"""Of the ids that are minted. Others are read too: docs/run-ids.md."""
+CLIENT_ID_FORMAT = "client-id"
+"""Stands in a schema for `client_id_schema`, which is long."""
+
+
+def client_id_schema() -> dict[str, object]:
+    """Any printable text that is not blank, as `read_client_id` reads it."""
+    signs = "".join(f"{chr(first)}-{chr(last)}" for first, last in _printable_ranges())
+    return {
+        "title": "ClientId",
+        "type": "string",
+        "description": "Any printable text that is not blank",
+        "minLength": 1,
+        "maxLength": LONGEST_ID,
+        "pattern": f"^ *[{signs}][ {signs}]*$",
+        "examples": ["acme-law"],
+    }
+
+
+def _printable_ranges() -> Iterator[tuple[int, int]]:
+    """Without the space."""
+    for printable, run in groupby(range(ord(" ") + 1, sys.maxunicode + 1), lambda code: chr(code).isprintable()):
+        codes = list(run)
+        if printable:
+            yield codes[0], codes[-1]
+
 
 RunIdInPath = Annotated[
     str,
@@ -63,6 +92,6 @@ ClientIdInPath = Annotated[
     Path(
         description="Any printable text, percent-encoded; a `/` in it as `%2F`, a `:` as `%3A`",
         examples=["acme-law"],
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]{1,40}$"},
+        json_schema_extra={"format": CLIENT_ID_FORMAT},
     ),
 ]

@@ -53,15 +53,12 @@ class PageAsked(Asked):
     )
 
 
-def _whole(said: object) -> object:
-    """1.0 is a whole number in JSON; text and true are none. Raises ValueError."""
+def whole(said: object) -> object:
+    """In a body, for a BeforeValidator: 1.0 is a whole number in JSON; text and true are none. Raises ValueError."""
     if isinstance(said, bool | str):
         raise ValueError("a whole number")
     return said
 
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""A whole number in a body."""
 
 _RFC_3339 = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})(?:[Tt ](?P<time>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)"

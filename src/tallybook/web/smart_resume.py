@@ -23,7 +23,7 @@ from tallybook.report.facts import run_head
 from tallybook.web import models
 from tallybook.web.guard import CronLine
 from tallybook.web.house import House, TheHouse
-from tallybook.web.paths import CLIENT_ID_PATTERN
+from tallybook.web.paths import CLIENT_ID_FORMAT
 from tallybook.web.problems import documented, problem
 from tallybook.web.reading import ETAG_SAYS, Asked, answer, told
 from tallybook.web.runs import LARGEST_STREAM
@@ -84,7 +84,7 @@ _MOST = [
     {"type": "string", "pattern": "^([1-9][0-9]{0,8})?$"},
     {"type": "null"},
 ]
-_ID = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": CLIENT_ID_PATTERN}
+_ID = {"type": "string", "format": CLIENT_ID_FORMAT}
 _IDS = [_ID, {"type": "string", "maxLength": 0}, {"type": "array", "items": _ID}, {"type": "null"}]
 SCHEMA: dict[str, Any] = {
     "type": "object",

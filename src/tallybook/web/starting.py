@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from fastapi import Request as HttpRequest
-from pydantic import Field, StrictBool
+from pydantic import BeforeValidator, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -19,9 +19,9 @@ from tallybook.ledger.write.starts import LONGEST_KEY, Caller, Request, Start, S
 from tallybook.web import models
 from tallybook.web.guard import Starter, guards_of
 from tallybook.web.house import House, TheHouse
-from tallybook.web.paths import CLIENT_ID_PATTERN, RunIdInPath, VerbatimRoute
+from tallybook.web.paths import CLIENT_ID_FORMAT, RunIdInPath, VerbatimRoute
 from tallybook.web.problems import documented
-from tallybook.web.reading import Asked, Whole, run_named, told
+from tallybook.web.reading import Asked, run_named, told, whole
 from tallybook.web.runs import LARGEST_STREAM, run_object
 
 
@@ -57,7 +57,7 @@ Key = Annotated[
 
 
 ClientIdInBody = Annotated[
-    str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"pattern": CLIENT_ID_PATTERN})
+    str, Field(min_length=1, max_length=LONGEST_ID, json_schema_extra={"format": CLIENT_ID_FORMAT})
 ]
 
 
@@ -65,14 +65,14 @@ class StartAsked(Asked):
     """What is to be run: by default every operation that applies, for all clients."""
 
     operations: list[OperationName] | None = Field(default=None, examples=[["lead_scoring"]])
-    stream: Whole | None = Field(
-        default=None, ge=-LARGEST_STREAM, le=LARGEST_STREAM, description="Only clients of this stream", examples=[1]
+    stream: Annotated[int, Field(ge=-LARGEST_STREAM, le=LARGEST_STREAM), BeforeValidator(whole)] | None = Field(
+        default=None, description="Only clients of this stream", examples=[1]
     )
     clients: list[ClientIdInBody] | None = Field(
         default=None, max_length=1000, description="Only these", examples=[["acme-law"]]
     )
-    limit: Whole | None = Field(
-        default=None, ge=1, le=MOST_LEADS, description="The most leads of each client and operation"
+    limit: Annotated[int, Field(ge=1, le=MOST_LEADS), BeforeValidator(whole)] | None = Field(
+        default=None, description="The most leads of each client and operation"
     )
     queue: StrictBool = Field(default=False, description="Wait for what is in the way instead of being refused")
 
