@@ -14,7 +14,6 @@ from starlette.responses import Response
 
 from tallybook.database import Database
 from tallybook.domain.access import Access
-from tallybook.domain.client import LONGEST_ID
 from tallybook.domain.errors import BadInput, Busy
 from tallybook.domain.run import OperationName, Trigger
 from tallybook.ledger import listing
