@@ -13,7 +13,9 @@ from tests.books import PostgresBooks, SqliteBooks
 from tests.postgres import Server, running
 
 # A time limit on single examples fails on busy machines only, and says nothing about the code.
-hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.register_profile("patient", deadline=None, max_examples=50)
+# For a long look: ./dev test --hypothesis-profile thorough
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=1_000)
 hypothesis.settings.load_profile("patient")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tallybook.cli import main
 from tallybook.testing.demo_files import write_demo
+from tests.children import unmeasured
 from tests.cli.console import OURS, console
 
 
@@ -55,6 +56,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(OURS):
             monkeypatch.delenv(name)
+    unmeasured(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -12,6 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import httpx
+import pytest
 import sqlalchemy as sa
 
 from tallybook.domain.run import OperationName
@@ -19,6 +20,7 @@ from tallybook.engine import trigger
 from tallybook.ledger.server_tables import external_runs
 from tallybook.ledger.tables import calls
 from tallybook.testing.apify_server import ApifyServer
+from tests.children import unmeasured
 from tests.stories.acting import asked, until
 from tests.stories.harvesting import Street, cost, free_port, furnish, settings_for
 from tests.web.serving import SECRET, app_on
@@ -52,9 +54,10 @@ def _ready(port: int) -> bool:
 
 
 def test_a_server_killed_while_it_harvests_and_scores_ends_right_and_pays_for_nothing_twice(
-    database_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F02, F30"""
+    unmeasured(monkeypatch)
     with ApifyServer(token="a-token", latency_s=0.3, retry_base_s=0.05) as apify:
         port = free_port()
         told = settings_for(apify, port, scorer__model="scripted", scripted__latency_ms=20, harvesting__batch=4)

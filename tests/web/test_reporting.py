@@ -1,5 +1,8 @@
 """JobTracking over HTTP, as a program in any language sees it: verbs, refusals, batches."""
 
+import socket
+from urllib.parse import urlsplit
+
 import httpx
 import pytest
 
@@ -109,6 +112,23 @@ def test_what_is_off_is_refused_with_its_kind_and_nothing_is_written(
 @pytest.mark.parametrize("sent", [b"{", b"[1]", b"5", b"\xff", b"[" * 100_000])
 def test_what_is_no_object_of_json_is_refused(api: httpx.Client, sent: bytes) -> None:
     refused(api.patch(HERE, content=sent, headers={"Content-Type": "application/json"}), 422, "BadInput")
+
+
+def test_what_is_too_large_is_refused_though_it_does_not_say_how_large_it_is(api: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    refused(api.patch(HERE, content=(b" " * 2**20 for _ in range(20)), headers=headers), 413, None)
+
+
+def test_who_hangs_up_in_the_middle_of_a_word_has_said_nothing(
+    api: httpx.Client, base_url: str, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = urlsplit(base_url)
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        head = f"PATCH {HERE} HTTP/1.1\r\nHost: x\r\nAuthorization: {api.headers['authorization']}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 20\r\n\r\n{{".encode())
+    good(api.put(ACME), 201)
+    assert told(app)["reported"] == {}
+    assert [each for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 def test_json_says_that_it_is_json(api: httpx.Client) -> None:

@@ -42,4 +42,9 @@ def house_of(request: Request) -> House:
     return house
 
 
-TheHouse = Annotated[House, Depends(house_of)]
+async def the_house(request: Request) -> House:
+    """As a dependency: a coroutine, since FastAPI takes every other function to a thread."""
+    return house_of(request)
+
+
+TheHouse = Annotated[House, Depends(the_house)]

@@ -19,28 +19,37 @@ from starlette.types import Scope
 from tallybook.domain.client import LONGEST_ID
 
 VERBS = ("complete", "cancel", "pause", "resume")
-_ENDINGS = tuple(f":{verb}".encode() for verb in VERBS)
+_ENDINGS = tuple(f":{verb}" for verb in VERBS)
 
 
 class VerbatimRoute(APIRoute):
     """For `APIRouter(route_class=VerbatimRoute)`: its path parameters are what stood between two slashes, decoded."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        raw = scope.get("raw_path") or b""
-        if raw.count(b"/") != self.path.count("/"):  # most routes, at a fraction of the price
+        params = self.params_in(raw_path(scope)) if scope["type"] == "http" else None
+        if params is None:
             return Match.NONE, {}
-        if raw.endswith(_ENDINGS) and not self.path.endswith(raw[raw.rindex(b":") :].decode()):
-            return Match.NONE, {}
-        match, child = super().matches({**scope, "path": raw.decode("ascii", "replace")})
-        if match is not Match.NONE:
-            params = child["path_params"]
-            child["path_params"] = {name: _decoded(value) for name, value in params.items()}
-        return match, child
+        match = Match.FULL if scope["method"] in (self.methods or ()) else Match.PARTIAL
+        return match, {"endpoint": self.endpoint, "path_params": params, "route": self}
+
+    def params_in(self, path: str) -> dict[str, str] | None:
+        """The parameters that *path*, percent-encoded as it came, has for this route; None: it is another's."""
+        if path.count("/") != self.path.count("/"):  # most routes, at a fraction of the price
+            return None
+        if path.endswith(_ENDINGS) and not self.path.endswith(path[path.rindex(":") :]):
+            return None
+        found = self.path_regex.match(path)
+        return {name: _decoded(value) for name, value in found.groupdict().items()} if found else None
 
 
-def _decoded(value: object) -> object:
+def raw_path(scope: Scope) -> str:
+    """As it came, percent-encoded."""
+    return (scope.get("raw_path") or b"").decode("ascii", "replace")
+
+
+def _decoded(value: str) -> str:
     """What is no UTF-8 becomes lone surrogates, which no id may hold."""
-    return unquote(value, errors="surrogateescape") if isinstance(value, str) else value
+    return unquote(value, errors="surrogateescape")
 
 
 # -- what they look like -----------------------------------------------------------------------------------------------

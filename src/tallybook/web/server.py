@@ -24,6 +24,7 @@ from tallybook.web.doorkeeper import Doorkeeper
 from tallybook.web.edge import Edge
 from tallybook.web.guard import refuse_unguarded
 from tallybook.web.house import House
+from tallybook.web.quick import Shortcut
 
 ROUTERS: Sequence[APIRouter] = (
     reporting.router,
@@ -73,6 +74,7 @@ def make_app(app: App, *, works: bool = True) -> FastAPI:
     problems.install(api)
     for router in ROUTERS:
         api.router.routes.extend(router.routes)  # included, they would be searched twice, and not seen by whoever looks
+    api.add_middleware(Shortcut, routes=api.router.routes)
     api.add_middleware(Edge)
     refuse_unguarded(api, PUBLIC)
     return api

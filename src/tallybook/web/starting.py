@@ -52,6 +52,7 @@ Key = Annotated[
         max_length=LONGEST_KEY,
         description="Said again with the same request it starts nothing new, for 90 days",
         examples=["nightly-261125"],
+        json_schema_extra={"pattern": "^[!-~]([ -~]*[!-~])?$"},
     ),
 ]
 
