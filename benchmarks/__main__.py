@@ -20,6 +20,7 @@ BENCHMARKS = (
     "kill",
     "serve",
     "deliveries",
+    "schema",
 )
 
 

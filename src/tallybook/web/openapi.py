@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
 from tallybook.web.docs_page import POLICY, docs_page
@@ -64,13 +65,14 @@ LINKS: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
 )
 async def openapi_json(request: Request, access: Reader) -> Response:
     """OpenAPI 3.1."""
-    return answer(request, document_of(request.app))
+    return answer(request, await run_in_threadpool(document_of, request.app))
 
 
 @router.get("/docs", summary="This description, for people", response_class=HTMLResponse, responses=documented())
 async def docs(request: Request, access: Reader) -> HTMLResponse:
     """One page, without a script and with nothing from elsewhere."""
-    return HTMLResponse(docs_page(document_of(request.app)), headers={"Content-Security-Policy": POLICY})
+    page = await run_in_threadpool(lambda: docs_page(document_of(request.app)))
+    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
 
 
 def document_of(app: FastAPI) -> Document:
