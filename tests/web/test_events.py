@@ -10,13 +10,15 @@ import pytest
 from tallybook.app import App
 from tallybook.database import Database
 from tallybook.domain.access import Scope
-from tallybook.domain.run import Stop
+from tallybook.domain.run import Status, Stop
+from tallybook.domain.tally import Tally
 from tallybook.ledger import watching as ledger_watching
 from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.snapshot import ClientGlance, Glance
 from tallybook.ledger.write import events, stops
 from tallybook.ledger.write.tokens import revoke_token
+from tallybook.web import doorkeeper, frames, watching
 from tallybook.web import events as events_route
-from tallybook.web import watching
 from tallybook.web.house import House
 from tests.books import PostgresBooks
 from tests.ledger.scenes import begun, closed, frozen, planned, recorded, scored
@@ -68,7 +70,8 @@ def test_a_stream_goes_on_behind_the_last_event_seen(api: httpx.Client, books: L
     ids = [each.event_id for each in heard(api, run_id) if each.event_id]
     for seen in (0, 2, len(ids)):
         last = str(ids[seen - 1] if seen else 0)
-        for sent in ({"params": {"after": last}}, {"headers": {"Last-Event-ID": last}, "params": {"after": "0"}}):
+        now = {"follow": "false"}
+        for sent in ({"params": {"after": last, **now}}, {"headers": {"Last-Event-ID": last}, "params": now}):
             assert [each.event_id for each in heard(api, run_id, **sent) if each.event_id] == ids[seen:]
 
 
@@ -255,6 +258,41 @@ def test_a_tenant_is_told_its_own_events_and_how_far_it_is_itself(
         told = heard(tenant, run_id)
         assert [each.text for each in told if each.event_id] == ["Started", "of acme", "Ended completed"]
         assert heard(tenant, run_id, params={"after": str(told[0].event_id)})[0].text == "of acme"
+
+
+def test_how_far_others_are_is_no_news_to_a_tenant() -> None:
+    mine, theirs = (ClientGlance(name, Status.RUNNING) for name in ("acme", "other"))
+    before = Glance("261123-120000", Status.RUNNING, clients=(mine, theirs))
+    moved = ClientGlance("other", Status.RUNNING, Tally(found=1))
+    now = Glance("261123-120000", Status.RUNNING, blocked_reason="theirs", clients=(mine, moved))
+    assert frames.of_status(now, "acme", before) is None
+    told = frames.of_status(now, None, before)
+    assert told is not None
+    assert (b'"other"' in told, b'"acme"' in told) == (True, False)
+
+
+def test_while_the_books_are_away_a_stream_is_not_cut(
+    books: Ledger, app: App, base_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_route, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(doorkeeper, "TRUSTED_FOR_S", 0.0)
+    token = headers_of(made_token(app, Scope.RUNS_READ).text)
+    run_id = planned(books, "acme")
+    path = app.database.path
+    assert path is not None
+    with (
+        httpx.Client(base_url=base_url, headers=token, timeout=20) as api,
+        api.stream("GET", of("runs", run_id, "events")) as stream,
+    ):
+        lines = stream.iter_lines()
+        next(line for line in lines if line == ": still here")
+        app.database.close()
+        path.rename(path.with_suffix(".away"))
+        path.mkdir()
+        for _ in range(3):
+            next(line for line in lines if line == ": still here")
+        path.rmdir()
+        path.with_suffix(".away").rename(path)
 
 
 def test_who_comes_while_others_are_told_the_end_is_told_it_too(api: httpx.Client, books: Ledger) -> None:

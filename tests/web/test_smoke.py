@@ -3,7 +3,9 @@
 import importlib
 import logging
 import pkgutil
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from tallybook.ledger import listing
 from tallybook.web import edge
 from tallybook.web.guard import routes_of
 from tallybook.web.server import PUBLIC, ROUTERS, make_app
+from tests.stories.acting import until
 from tests.web.calling import SAMPLES, call, described, path_of, routes
 from tests.web.scenes import V1, everything, problem
 from tests.web.serving import SECRET
@@ -62,6 +65,16 @@ def test_a_body_that_cannot_be_read_is_a_problem(api: httpx.Client) -> None:
         problem(api.post(f"{V1}/runs", content=body, headers={"Content-Type": "application/json"}), 422)
     problem(api.post(f"{V1}/runs", content=b"<run/>", headers={"Content-Type": "text/xml"}), 422)
     problem(api.post(f"{V1}/runs", files={"run": b"x"}), 422)
+
+
+def test_who_hangs_up_in_the_middle_is_no_mistake_of_ours(base_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    place = urlsplit(base_url)
+    said = f"POST /smart-resume-client-by-client HTTP/1.1\r\nHost: x\r\nx-webhook-secret: {SECRET}\r\n"
+    with socket.create_connection((place.hostname or "", place.port or 0)) as connection:
+        connection.sendall(f"{said}Content-Length: 100\r\n\r\n{{".encode())
+    until(lambda: "the caller went away" in caplog.text, "a line in the log")
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
 
 
 def test_too_large_a_body_is_a_problem(api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

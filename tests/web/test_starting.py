@@ -7,10 +7,11 @@ import pytest
 
 from tallybook.app import App
 from tallybook.domain.access import Scope
-from tallybook.domain.run import OperationName, Status
+from tallybook.domain.run import OperationName, Status, Stop
 from tallybook.engine.lease import Slot
 from tallybook.ledger import read, work
 from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.write import starts, stops
 from tallybook.ledger.write.starts import Request
 from tests.ledger.scenes import asked, begun, planned
 from tests.web.conftest import headers_of
@@ -147,6 +148,11 @@ def test_a_tenant_in_the_way_of_others_is_not_told_who_they_are(
         run_id = planned(books, "acme", "other", start=asked(queue_behind=True, by="Ada"))
         said = problem(tenant.post(f"{V1}/runs", json={"clients": ["acme"]}), 409)
         assert said["run_id"] == run_id
+        assert "Ada" not in said["detail"]
+        books.do(stops.stop_run, run_id, Stop.CANCEL, "enough")
+        books.do(starts.start, asked("other", "acme", stream=None, by="Ada"))
+        said = problem(tenant.post(f"{V1}/runs", json={"clients": ["acme"]}), 409)
+        assert "run_id" not in said, "it does not know yet that it will be in that run"
         assert "Ada" not in said["detail"]
 
 

@@ -100,9 +100,8 @@ def _made(app: FastAPI) -> Document:
             _or_left_out(part)
         operations[route.name] = operation
     for source, status, target, parameters in LINKS:
-        if target in operations and status in operations.get(source, {}).get("responses", {}):
-            links = operations[source]["responses"][status].setdefault("links", {})
-            links[target] = {"operationId": target, "parameters": dict(parameters)}
+        links = operations[source]["responses"][status].setdefault("links", {})
+        links[target] = {"operationId": target, "parameters": dict(parameters)}
     return document
 
 

@@ -27,6 +27,7 @@ from tallybook.web.house import house_of
 from tallybook.web.paths import ClientIdInPath, RunIdInPath
 from tallybook.web.problems import BadItems, Trouble, documented
 from tallybook.web.quick import QuickRoute
+from tallybook.web.reading import ETAG_SAYS, answer
 from tallybook.web.telling import HEADERS, KEY_HEADER, RESERVES, Telling
 
 router = APIRouter(prefix="/api/v1", tags=["reporting"], route_class=QuickRoute)
@@ -349,11 +350,11 @@ def _text_of(body: Item) -> str:
     "/tracking-status",
     summary="What reporters got wrong, counted from the books",
     response_model=models.TrackingStatus,
-    responses=documented(),
+    responses=documented() | ETAG_SAYS,
 )
 async def tracking_status(request: Request, access: Reader) -> Response:
     refuse_bound(access, "what reporters got wrong")
-    return JSONResponse(await run_in_threadpool(_misreports, house_of(request).ledger.database))
+    return answer(request, await run_in_threadpool(_misreports, house_of(request).ledger.database))
 
 
 def _misreports(database: Database) -> Mapping[str, Mapping[str, int]]:
