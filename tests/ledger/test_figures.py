@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.house import House, furnish, open_house
 from tallybook.domain.errors import NotFound
-from tallybook.domain.figures import Failures, LeadFigures
+from tallybook.domain.figures import Failures, LeadFigures, UsageLine
 from tallybook.domain.outcome import FailReason, Kind, Outcome, Versions
 from tallybook.domain.ports import Candidate
 from tallybook.domain.run import OperationName, Status
@@ -143,6 +143,20 @@ def test_a_call_under_way_is_open_and_in_no_sum(house: House) -> None:
         calls.start_call(tx, calls.Call("c1", OperationKey("261122-080000", ONE, LEADS), "google", "m", 1, ""))
     (total,) = figures.usage(house.database)
     assert (total.open_calls, total.tally.calls, total.tally.unmeasured) == (1, 0, 0)
+
+
+def test_usage_is_read_a_page_at_a_time(house: House) -> None:
+    models = ("zeta", "Alpha", "other", "beta", "O'Neil")
+    for day, model in enumerate(models):
+        past(house, Past(f"2611{day + 10}-080000", usage=PRICED, model=model))
+    by = ["model", "client", "day"]
+    whole = figures.usage(house.database, by)
+    seen: list[UsageLine] = []
+    while page := figures.usage(house.database, by, after=list(seen[-1].group.values()) if seen else (), limit=2):
+        seen += page
+    assert seen == whole
+    assert sorted({each.group["model"] for each in seen}) == sorted(models)
+    assert figures.usage(house.database, by, client_id=ONE) == [each for each in whole if each.group["client"] == ONE]
 
 
 def test_without_calls_usage_is_nothing(house: House) -> None:

@@ -114,8 +114,8 @@ async def smart_resume(request: Request, access: CronLine, house: TheHouse) -> R
     try:
         started = await start(house, access, asked)
     except Busy as busy:
-        named = {"run_id": busy.run_id, "runId": busy.run_id}
-        return problem(HTTPStatus.CONFLICT, str(busy), code=Busy.__name__, **named)
+        named = busy.run_id
+        return problem(HTTPStatus.CONFLICT, str(busy), code=Busy.__name__, run_id=named, runId=named)
     return told(_started(house, started.run_id, asked.stream), HTTPStatus.ACCEPTED)
 
 
