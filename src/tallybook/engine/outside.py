@@ -93,6 +93,7 @@ class Collector:
         self._loop = loop
         self._again_after = again_after
         self._ended = ended
+        self._since = ledger.clock()
         self._in_hand: dict[tuple[str, str, int], Future[None]] = {}
 
     def look_around(self) -> None:
@@ -133,6 +134,8 @@ class Collector:
         if found.state is ExternalState.DOUBTFUL:
             why = "the answer to its start was lost, and it has not called back"
             await self._lose(attended, ProviderError(why, reason=FailReason.UNAVAILABLE))
+        elif self._ledger.clock() < self._since + 2 * self._again_after:
+            await self._again(found, self._again_after)  # nobody was there to hear of it
         elif await self._ledger.wait(external.give_free, found):
             self._ended()
 

@@ -104,7 +104,8 @@ def give_free(tx: Tx, unborn: ExternalRun) -> bool:
     """Its process died while it was started, and no news came. Its leads may be taken again: True if they waited."""
     key = ClientKey(unborn.run_id, unborn.client_id)
     lock_run(tx, key.run_id)
-    forget(tx, unborn.call_id, unborn.source)
+    statement = f"UPDATE @external_runs SET state = 'ended', result = ?, look_at = NULL WHERE {THIS}"
+    tx.execute(statement, (LOST, *_this(unborn)))  # it stays: should it be heard of after all, its leads are known
     calls.settle_call(tx, unborn.call_id, LOST, Usage())
     return _go_on_if_last(tx, key)
 
