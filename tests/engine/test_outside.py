@@ -168,7 +168,8 @@ def test_leads_whose_start_died_with_its_process_are_started_again(house: House,
     house.ledger.do(external.start, died, now)
     if first_is_over:
         house.ledger.do(external.end, _first(house), "succeeded", now, [])
-    with at_work(house, operations=harvesting(harvester, batch=2), limits=LIMITS):
+    patient = Limits(look_outside_every=timedelta(seconds=0.4))  # news may come once somebody is there to hear it
+    with at_work(house, operations=harvesting(harvester, batch=2), limits=patient):
         until(lambda: not _unborn(house), "the end of the doubt")
         harvester.looks["x1"] = OVER
         until(lambda: len(harvester.started) >= 3, "the third start")
