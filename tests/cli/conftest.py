@@ -15,6 +15,10 @@ from tests.children import unmeasured
 from tests.cli.console import OURS, console
 
 
+MEASURED = ("test_cli_models", "test_cli_run")
+"""Files whose children execute what no other test does."""
+
+
 @dataclass(frozen=True)
 class Said:
     code: int
@@ -51,12 +55,13 @@ class Cli:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """An empty working folder, and an environment without settings."""
     for name in list(os.environ):
         if name.startswith(OURS):
             monkeypatch.delenv(name)
-    unmeasured(monkeypatch)
+    if request.path.stem not in MEASURED:
+        unmeasured(monkeypatch)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
