@@ -14,7 +14,6 @@ from tallybook.testing.demo_files import write_demo
 from tests.children import unmeasured
 from tests.cli.console import OURS, console
 
-
 MEASURED = ("test_cli_models", "test_cli_run")
 """Files whose children execute what no other test does."""
 
