@@ -1,8 +1,7 @@
 """`tallybook client`: for whom you work."""
 
-from collections.abc import Mapping
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +11,7 @@ from tallybook.cli.opening import Cursor, Json, Limit, opened
 from tallybook.cli.paging import page_of, told_next
 from tallybook.cli.reading import changes_in_json, changes_in_words, imported_from, told_bad
 from tallybook.report import words
+from tallybook.report.facts import client_facts
 
 if TYPE_CHECKING:
     from tallybook.app import App
@@ -52,7 +52,7 @@ def list_(ctx: typer.Context, limit: Limit = 50, cursor: Cursor = None, as_json:
     with opened(ctx) as app:
         items, more = page_of(app.clients.list, cursor, limit, lambda client: client.client_id)
     if as_json:
-        output.page([in_json(each) for each in items], more)
+        output.page([client_facts(each) for each in items], more)
         return
     if not items:
         output.note("There are no clients yet: `tallybook client import FILE` adds some.")
@@ -71,7 +71,7 @@ def show(ctx: typer.Context, client: ClientArgument, as_json: Json = False) -> N
         judged = _judged(app, client)
         budgets = client_budget.in_a_line(client_budget.standing(app, client))
     if as_json:
-        output.emit({**in_json(found), **judged})
+        output.emit({**client_facts(found), **judged})
         return
     output.facts(
         {
@@ -109,7 +109,7 @@ def pause(
         app.clients.pause(client, not off)
         found = app.clients.get(client)
     if as_json:
-        output.emit(in_json(found))
+        output.emit(client_facts(found))
         return
     output.say(f"{found.client_id} is {_status(found)}")
     if off and not found.active:
@@ -141,21 +141,6 @@ def budget(
 
     with opened(ctx) as app:
         client_budget.change_and_show(app, client, client_budget.Asked(per, tokens, usd, off), as_json=as_json)
-
-
-def in_json(client: "Client") -> Mapping[str, Any]:
-    return {
-        "client_id": client.client_id,
-        "client_name": client.name,
-        "stream": client.stream,
-        "service_level": client.service_level,
-        "status": client.status.value,
-        "paused_here": client.paused_here,
-        "active": client.active,
-        "timezone": client.timezone,
-        "daily_target": client.daily_target,
-        "source": client.source.value,
-    }
 
 
 def _judged(app: "App", client_id: str) -> dict[str, int]:

@@ -106,26 +106,11 @@ def in_json(history: History) -> Mapping[str, Any]:
 
 
 def _told_in_json(told: Told) -> Mapping[str, Any]:
-    outcome = told.outcome
     return {
         "run_id": told.run_id,
         "operation": told.operation.value,
         "at": facts.moment(told.at),
-        "kind": outcome.kind.value,
-        "reason": outcome.reason.value if outcome.reason else None,
-        "detail": outcome.detail,
-        "score": outcome.score,
-        "breakdown": outcome.breakdown,
-        "assessment": outcome.assessment,
-        "best_post": outcome.best_post,
-        "posts": outcome.posts,
-        "excluded_by": outcome.excluded_by,
-        "flagged": outcome.flagged,
-        "model": outcome.versions.model,
-        "rubric_version": outcome.versions.rubric,
-        "prompt_version": outcome.versions.prompt,
-        "formula": outcome.versions.formula,
-        "input_hash": outcome.input_hash,
+        **facts.outcome_facts(told.outcome),
         "late": told.late,
         "saved": told.saved,
     }
