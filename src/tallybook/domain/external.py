@@ -26,7 +26,8 @@ class ExternalRun:
 
     *call_id*: its row among the paid calls. *leads*: whom it was started for; None: whomever its result names.
     *until*: given up then. *abandoned*: our side was told to stop. *ended_at*: when the provider ended it, once its
-    result was taken; what is looked at after that may have been resurrected.
+    result was taken; what is looked at after that may have been resurrected. *task*: what a delivery said that it runs,
+    where only that names its client; a run of another task is not ours.
     """
 
     source: str
@@ -42,6 +43,7 @@ class ExternalRun:
     abandoned: bool = False
     ended_at: datetime | None = None
     state: ExternalState = ExternalState.STARTED
+    task: str | None = None
 
     @property
     def unborn(self) -> "ExternalRun":
@@ -70,7 +72,7 @@ class Tag:
 class Look:
     """What the provider says of a run now. *result*: succeeded, failed, aborted or timed_out, once it is over.
 
-    *cost*: billed so far, over all attempts; None: it does not say.
+    *cost*: billed so far, over all attempts; None: it does not say. *task*: what it runs, where it names that.
     """
 
     over: bool
@@ -78,6 +80,7 @@ class Look:
     cost: Money | None = None
     ended_at: datetime | None = None
     detail: str = ""
+    task: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
-from tallybook.domain.client import Client
 from tallybook.domain.errors import ProviderError, StoreUnavailable
 from tallybook.domain.external import ExternalRun, ExternalState, Look
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, LeadId, Outcome
-from tallybook.domain.ports import Candidate, Clients, Collected, Operation, OutsideOperation, Store
+from tallybook.domain.ports import Clients, Collected, Operation, OutsideOperation, Store
 from tallybook.domain.run import OperationName
 from tallybook.ledger import external as ledger_external
 from tallybook.ledger.keys import OperationKey
@@ -24,8 +22,6 @@ from tallybook.ledger.write import events, external, standing_alone
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 8
-TARGET_REACHED = "daily_target_reached"
-"""The finish_reason of an operation whose client has had its leads for today."""
 GIVEN_UP_SOON = timedelta(seconds=1)
 """After it was told to end: when to ask whether it has."""
 UNREACHABLE_FOR = timedelta(hours=1)
@@ -47,31 +43,6 @@ class _Attended:
 
     async def load(self, lead_ids: Sequence[LeadId]) -> Sequence[Lead]:
         return await asyncio.to_thread(self.store.load, list(lead_ids))
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Which leads may be taken: so many that are *left*, and those of them that are *old_enough*."""
-
-    left: int | None = None
-    old_enough: Callable[[Candidate], bool] = lambda _: True
-
-    def within(self, limit: int | None) -> int | None:
-        """The smaller of the two; None is no limit."""
-        return min((each for each in (limit, self.left) if each is not None), default=None)
-
-
-def bounds(ledger: Ledger, key: OperationKey, operation: Operation, client: Client) -> Bounds:
-    """Of an operation that works outside: what its client's daily target leaves, and what it has not just looked at."""
-    if not isinstance(operation, OutsideOperation):
-        return Bounds()
-    now = ledger.clock()
-    target = operation.daily_target(client)
-    if target is None:
-        return Bounds(None, lambda each: operation.is_due(each, now))
-    midnight = now.astimezone(ZoneInfo(client.timezone or "UTC")).replace(hour=0, minute=0, second=0, microsecond=0)
-    taken = ledger_external.taken_since(ledger.database, key, midnight)
-    return Bounds(max(0, target - taken), lambda each: operation.is_due(each, now))
 
 
 class Collector:

@@ -27,7 +27,8 @@ from tallybook.domain.ports import (
 from tallybook.domain.rubric import Attribute, Rubric, rubric_version
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Estimate, Usage
-from tallybook.engine import outside, worklist
+from tallybook.engine import worklist
+from tallybook.engine.bounds import bounds_of
 from tallybook.engine.pages import PAGE
 from tallybook.engine.runner import not_configured
 from tallybook.ledger.keys import OperationKey
@@ -161,7 +162,7 @@ def _counted(looking: _Looking, operation: Operation, job: Job) -> OperationPrev
     scope = (looking.client.client_id, operation.name)
     due = beyond = 0
     skips: dict[str, int] = {}
-    bounds = outside.bounds(looking.ledger, OperationKey("", *scope), operation, looking.client)
+    bounds = bounds_of(looking.ledger, OperationKey("", *scope), operation, looking.client)
     limit = bounds.within(looking.limit)
     for part in worklist.due(looking.ledger, looking.store, scope, job.rubric_version, old_enough=bounds.old_enough):
         room = len(part.candidates) if limit is None else max(0, limit - due)

@@ -20,6 +20,7 @@ from tallybook.domain.ports import Clients, Job, Operation, OutsideOperation, St
 from tallybook.domain.rubric import Rubric, rubric_version
 from tallybook.domain.run import OperationName, Stop
 from tallybook.engine import outside, worklist
+from tallybook.engine.bounds import TARGET_REACHED, bounds_of
 from tallybook.engine.metering import ChunkMeter, RateLimiter
 from tallybook.engine.pages import Asking, CallLoop, OperationWork, save_unsaved, work_pages
 from tallybook.engine.patience import patiently
@@ -254,9 +255,9 @@ class Runner:
 
     def _freeze(self, opened: OpenOperation) -> bool:
         """False: nothing may be done today, and it was closed."""
-        bounds = outside.bounds(self._ledger, opened.key, opened.operation, opened.tenant.client)
+        bounds = bounds_of(self._ledger, opened.key, opened.operation, opened.tenant.client)
         if bounds.left == 0:
-            self._ledger.do(endings.close_operation, opened.key, finish_reason=outside.TARGET_REACHED)
+            self._ledger.do(endings.close_operation, opened.key, finish_reason=TARGET_REACHED)
             return False
         worklist.freeze(
             self._ledger,

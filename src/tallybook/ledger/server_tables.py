@@ -41,6 +41,7 @@ external_runs = table(
     count("looks"),
     time("ended_at"),
     text("result"),
+    key("task", null=True),
     sa.ForeignKeyConstraint(["run_id", "client_id", "operation"], OPERATION_KEY),
     sa.Index(
         "ix_external_runs_look_at",

@@ -48,6 +48,7 @@ runs = table(
     time("wake_at"),
     sa.UniqueConstraint("key_scope", "idempotency_key"),
     sa.Index("ix_runs_open", "status"),
+    sa.Index("ix_runs_created_at", "created_at", "run_id"),
 )
 
 client_runs = table(
@@ -73,6 +74,7 @@ client_runs = table(
     count("worked_ms"),
     count("version"),
     time("wake_at"),
+    time("waiting_since"),
     sa.Index("ix_client_runs_client_id", "client_id", "run_id"),
     sa.Index(
         "ix_client_runs_open",

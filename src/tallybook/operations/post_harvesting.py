@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tallybook.domain.client import Client
-from tallybook.domain.errors import BadInput, ProviderError, ProviderStop
-from tallybook.domain.external import ExternalRun, Found, Look
-from tallybook.domain.lead import Lead, Post, lead_id_of_url
-from tallybook.domain.outcome import FailReason, Kind, LeadId, Outcome, SkipReason
+from tallybook.domain.errors import ProviderError, ProviderStop
+from tallybook.domain.external import ExternalRun, Look
+from tallybook.domain.lead import Lead
+from tallybook.domain.outcome import FailReason, LeadId, Outcome, SkipReason
 from tallybook.domain.ports import Candidate, Collected, Harvester, Job, Load, Worked
 from tallybook.domain.rubric import Attribute, Rubric
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import LOST, Usage
+from tallybook.operations.harvest import SUCCEEDED, Harvest, outcome_of, profile_of
 
 NEVER = "never"
 """The input of a lead that nobody has harvested yet; of others it is the time of their last harvest."""
 TOKEN_OUTLIVES = timedelta(days=7)
 """A delivery may be tried for 32 hours, and a run be resurrected days later."""
-SUCCEEDED = "succeeded"
-REASONS: Mapping[str, FailReason] = {"timed_out": FailReason.TIMEOUT}
-"""Result of an external run -> why its leads have failed; `unavailable` for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +116,7 @@ class PostHarvesting:
             raise error
         if not error.refused:
             return Worked((), outside=frozenset(lead.lead_id for lead in leads))
-        return Worked([_failed(lead.lead_id, _reason(error), str(error), job.input_hashes) for lead in leads])
+        return Worked([_failed(lead, error, job) for lead in leads])
 
     # -- collecting
 
@@ -129,12 +127,12 @@ class PostHarvesting:
         await self._harvester.abort(external.external_id)
 
     async def collect(self, external: ExternalRun, look: Look, load: Load, hashes: Mapping[LeadId, str]) -> Collected:
-        harvest = _Harvest()
+        harvest = Harvest()
         async for found in self._harvester.found(external.external_id):
             harvest.add(found)
         leads = await load(external.leads if external.leads is not None else list(harvest.profiles))
-        names = {_profile_of(lead): lead for lead in leads}
-        outcomes = [_outcome(lead, profile, harvest, look, hashes) for profile, lead in names.items()]
+        names = {profile_of(lead): lead for lead in leads}
+        outcomes = [outcome_of(lead, profile, harvest, look, hashes) for profile, lead in names.items()]
         gone = set(external.leads or ()) - {lead.lead_id for lead in leads}
         outcomes += [Outcome.skipped(each, SkipReason.LEAD_GONE, input_hash=hashes.get(each)) for each in sorted(gone)]
         return Collected(
@@ -147,67 +145,6 @@ class PostHarvesting:
         )
 
 
-class _Harvest:
-    """What was found, by profile. Of one post, the last word."""
-
-    def __init__(self) -> None:
-        self.posts: dict[str, dict[str, Post]] = {}
-        self.errors: dict[str, str] = {}
-
-    @property
-    def profiles(self) -> frozenset[str]:
-        return frozenset(self.posts) | frozenset(self.errors)
-
-    def add(self, found: Found) -> None:
-        profile = _folded(found.profile_url)
-        if found.post is not None:
-            self.posts.setdefault(profile, {})[found.post.url] = found.post
-        else:
-            self.errors[profile] = found.error
-
-
-def _folded(url: str) -> str:
-    """Two ways of writing the same address are one profile."""
-    try:
-        return lead_id_of_url(url)
-    except BadInput:
-        return url
-
-
-def _profile_of(lead: Lead) -> str:
-    return _folded(lead.profile_url)
-
-
-def _outcome(lead: Lead, profile: str, harvest: _Harvest, look: Look, hashes: Mapping[LeadId, str]) -> Outcome:
-    posts = harvest.posts.get(profile)
-    if posts:
-        known = {post.url for post in lead.posts}
-        return Outcome(
-            lead.lead_id,
-            Kind.HARVESTED,
-            posts=len(posts.keys() - known),
-            breakdown={url: _facts(posts[url]) for url in sorted(posts)},
-            input_hash=hashes.get(lead.lead_id),
-        )
-    error = harvest.errors.get(profile)
-    if error is not None:
-        return _failed(lead.lead_id, FailReason.UNAVAILABLE, error, hashes)
-    if look.result == SUCCEEDED:
-        return Outcome.skipped(
-            lead.lead_id, SkipReason.NO_POSTS, detail="the profile has no posts", input_hash=hashes.get(lead.lead_id)
-        )
-    why = f"the run that was to fetch its posts ended {look.result}" + (f": {look.detail}" if look.detail else "")
-    return _failed(lead.lead_id, REASONS.get(look.result, FailReason.UNAVAILABLE), why, hashes)
-
-
-def _facts(post: Post) -> Mapping[str, object]:
-    """As `store.save` reads it."""
-    return {"text": post.text, "posted_at": post.posted_at, "is_repost": post.is_repost}
-
-
-def _failed(lead_id: LeadId, reason: FailReason, detail: str, hashes: Mapping[LeadId, str]) -> Outcome:
-    return Outcome.failed(lead_id, reason, detail=detail, input_hash=hashes.get(lead_id))
-
-
-def _reason(error: ProviderError) -> FailReason:
-    return FailReason(error.reason)
+def _failed(lead: Lead, error: ProviderError, job: Job) -> Outcome:
+    hash_ = job.input_hashes.get(lead.lead_id)
+    return Outcome.failed(lead.lead_id, FailReason(error.reason), detail=str(error), input_hash=hash_)
