@@ -11,6 +11,9 @@ from tallybook.database import Database
 from tallybook.ledger.ledger import Ledger
 from tests.books import PostgresBooks, SqliteBooks
 from tests.postgres import Server, running
+from tests.skips import pytest_addoption, pytest_sessionfinish
+
+__all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
 # A time limit on single examples fails on busy machines only, and says nothing about the code.
 hypothesis.settings.register_profile("patient", deadline=None, max_examples=50)
@@ -80,24 +83,8 @@ def ledger(database: Database) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def sqlite_house(tmp_path: Path) -> Iterator[House]:
+def sqlite_house(sqlite_books: SqliteBooks, tmp_path: Path) -> Iterator[House]:
     """An empty house where the database does not matter."""
-    house = open_house(f"sqlite:///{tmp_path}/tallybook.db")
+    house = open_house(sqlite_books.copied_to(tmp_path))
     yield house
     house.close()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fail-on-skip", action="store_true", help="fail if any test was skipped, as ./dev check does")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A skipped test proves nothing, so a check that skipped one has not passed."""
-    if session.exitstatus == pytest.ExitCode.OK and session.config.getoption("--fail-on-skip") and skips(session):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def skips(session: pytest.Session) -> bool:
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    return reporter is not None and bool(reporter.stats.get("skipped"))

@@ -192,7 +192,15 @@ class App:
 
         asked = self.settings.harvesting
         recheck_after, run_timeout = timedelta(days=asked.recheck_days), timedelta(seconds=asked.run_timeout_s)
-        pace = Pace(asked.batch, asked.posts_per_lead, asked.daily_target, recheck_after, run_timeout)
+        pace = Pace(
+            asked.batch,
+            asked.posts_per_lead,
+            asked.daily_target,
+            recheck_after,
+            run_timeout,
+            asked.runs_at_once,
+            asked.usd_per_lead,
+        )
         return PostHarvesting(harvester, pace)
 
     @property

@@ -11,10 +11,12 @@ import pytest
 
 from tallybook.cli import main
 from tallybook.testing.demo_files import write_demo
+from tests.books import SqliteBooks
 from tests.children import unmeasured
-from tests.cli.console import OURS, console
+from tests.cli.console import OURS
+from tests.cli.inside import inside
 
-MEASURED = ("test_cli_models", "test_cli_run")
+MEASURED = ("test_cli_run",)
 """Files whose children execute what no other test does."""
 
 
@@ -66,6 +68,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
 
 
 @pytest.fixture
+def empty_books(home: Path, sqlite_books: SqliteBooks) -> None:
+    """The database of the working folder, empty; without it, the first command that asks makes it."""
+    sqlite_books.copied_to(home)
+
+
+@pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
 
@@ -80,7 +88,7 @@ def imported_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         imports.append(["rubric", "import", client, f"{client}-rubric.json"])
         imports.append(["lead", "import", client, f"{client}-leads.csv"])
     for words in imports:
-        assert console(*words, cwd=folder).returncode == 0
+        assert inside(*words, cwd=folder).returncode == 0
     return folder
 
 
@@ -95,7 +103,7 @@ def demo_home(imported_demo: Path, home: Path) -> Path:
 def ran_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder a demo left behind. Nobody writes in it: `after_demo` is a copy."""
     folder = tmp_path_factory.mktemp("demo")
-    said = console("demo", cwd=folder)
+    said = inside("demo", cwd=folder)
     assert said.returncode == 0, said.stderr
     return folder / "tallybook-demo"
 

@@ -1,4 +1,4 @@
-"""An operator's folder in which runs are started and followed, by the installed console script."""
+"""An operator's folder in which runs are started and followed."""
 
 import json
 import signal
@@ -14,15 +14,17 @@ from benchmarks.house import RUBRIC, House, furnish, open_house
 from tallybook.ledger import audit, read, snapshot
 from tallybook.ledger.snapshot import Glance
 from tests.cli.console import SCRIPT, console, environment
+from tests.cli.inside import inside
 
 SCRIPTED = {"TALLYBOOK_SCORER__MODEL": "scripted"}
 PATIENCE_S = 60.0
 RUN_FACTS = {
     "run_id", "status", "finish_reason", "blocked_reason", "job_type", "stream", "triggered_by", "started_at",
-    "ended_at", "duration_s", "totals", "clients",
+    "ended_at", "wake_at", "duration_s", "totals", "clients",
 }  # fmt: skip
 CLIENT_FACTS = {
-    "client_id", "client_name", "label", "status", "finish_reason", "origin", "error", "totals", "operations",
+    "client_id", "client_name", "label", "status", "finish_reason", "wake_at", "origin", "error", "totals",
+    "operations",
 }  # fmt: skip
 OPERATION_FACTS = {"operation", "status", "finish_reason", "totals", "reasons"}
 
@@ -51,6 +53,10 @@ class Office:
         return self
 
     def __call__(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        return inside(*args, cwd=self.home, **{**SCRIPTED, **env})
+
+    def outside(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """By the installed console script."""
         return console(*args, cwd=self.home, **{**SCRIPTED, **env})
 
     def json(self, *args: str, code: int = 0, **env: str) -> Any:

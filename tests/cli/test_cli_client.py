@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 CLIENTS = """client_id,client_name,stream,service_level,status,timezone
 acme,Acme "Law",1,2-Lead Scoring + Post Scoring,Active,Europe/London
 o'hara {x},O'Hara \\ 🦊,2,1,PAUSED,
@@ -112,7 +114,8 @@ def test_lists_come_in_pages(cli: Cli, home: Path) -> None:
     first = cli.good("client", "list", "--limit", "2", "--json").json
     assert [each["client_id"] for each in first["items"]] == ["c 00", "c 01"]
     assert first["next_cursor"] == "c 01"
-    assert cli.good("client", "list", "--limit", "2").err == "There is more: tallybook client list --cursor 'c 01'\n"
+    more = "There is more: tallybook client list --limit 2 --cursor 'c 01'\n"
+    assert cli.good("client", "list", "--limit", "2").err == more
     last = cli.good("client", "list", "--limit", "3", "--cursor", "c 01", "--json").json
     assert (len(last["items"]), last["next_cursor"]) == (3, None)
 

@@ -11,6 +11,8 @@ from tests.cli.conftest import Cli
 from tests.ledger.scenes import working
 from tests.ledger.spending import settled, tokens, used, wanting
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 
 @pytest.fixture
 def acme(home: Path, cli: Cli) -> Path:

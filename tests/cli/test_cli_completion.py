@@ -7,19 +7,20 @@ from pathlib import Path
 import pytest
 
 from tallybook.cli import NOUNS
-from tests.cli.console import SCRIPT, console, environment
+from tests.cli.console import SCRIPT, environment
+from tests.cli.inside import inside
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_is_printed(shell: str, home: Path) -> None:
-    said = console("completion", shell, cwd=home)
+    said = inside("completion", shell, cwd=home)
     assert (said.returncode, said.stderr) == (0, "")
     assert "_TALLYBOOK_COMPLETE" in said.stdout
 
 
 @pytest.mark.parametrize("shell", [shell for shell in ("bash", "zsh", "fish") if shutil.which(shell)])
 def test_a_script_is_one_its_shell_understands(shell: str, home: Path) -> None:
-    script = console("completion", shell, cwd=home).stdout
+    script = inside("completion", shell, cwd=home).stdout
     subprocess.run([shell, "-n"], input=script, text=True, check=True, capture_output=True)
 
 

@@ -11,11 +11,12 @@ from tallybook.domain.run import Run
 from tallybook.ledger import read
 from tests.cli.conftest import Cli
 from tests.cli.console import console
+from tests.cli.inside import inside
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """Where a demo ran, and what it said. The environment would stop any other command."""
+    """Where a demo ran, as a process of its own, and what it said. The environment would stop any other command."""
     folder = tmp_path_factory.mktemp("first")
     said = console(
         "demo", cwd=folder, TALLYBOOK_DATABASE__URL="postgresql://nobody@127.0.0.1:1/x", TALLYBOOK_NONSENSE="1"
@@ -45,21 +46,21 @@ def test_every_command_it_names_works(first: tuple[Path, str, str]) -> None:
     commands = [line.split("  ")[1].split() for line in lines if line.startswith("  tallybook ")]
     assert len(commands) >= 5
     for command in commands:
-        said = console(*command[1:], cwd=folder / "tallybook-demo")
+        said = inside(*command[1:], cwd=folder / "tallybook-demo")
         assert said.returncode == 0, (command, said.stderr)
         assert said.stdout
 
 
 def test_every_lead_has_a_score_or_a_reason(first: tuple[Path, str, str]) -> None:
     folder, _, _ = first
-    said = console("lead", "list", "acme-law", "--limit", "1000", "--json", cwd=folder / "tallybook-demo")
+    said = inside("lead", "list", "acme-law", "--limit", "1000", "--json", cwd=folder / "tallybook-demo")
     items = json.loads(said.stdout)["items"]
     assert len(items) == 60
     assert all(each["score"] is not None or each["score_reason"] for each in items)
 
 
 def test_a_second_demo_says_kindly_that_nothing_was_due(first: tuple[Path, str, str]) -> None:
-    said = console("demo", cwd=first[0])
+    said = inside("demo", cwd=first[0])
     assert said.returncode == 0
     assert "nothing was due" in said.stdout
     assert "`tallybook demo --fresh` begins again" in said.stdout
@@ -68,19 +69,19 @@ def test_a_second_demo_says_kindly_that_nothing_was_due(first: tuple[Path, str, 
 def test_fresh_begins_again_and_leaves_alone_what_is_not_its_own(after_demo: Path, home: Path) -> None:
     folder = home / "tallybook-demo"
     folder.mkdir()
-    assert console("demo", cwd=home).returncode == 0
+    assert inside("demo", cwd=home).returncode == 0
     (folder / "mine.txt").write_text("precious")
-    said = console("demo", "--fresh", cwd=home)
+    said = inside("demo", "--fresh", cwd=home)
     assert said.returncode == 0
     assert "267 scored" in said.stdout
     assert (folder / "mine.txt").read_text() == "precious"
 
 
 def test_fresh_takes_nothing_away_from_a_process_at_work(home: Path) -> None:
-    assert console("demo", cwd=home).returncode == 0
+    assert inside("demo", cwd=home).returncode == 0
     with (home / "tallybook-demo" / "tallybook-slots" / "0.lock").open("r+") as slot:
         fcntl.flock(slot, fcntl.LOCK_EX)
-        said = console("demo", "--fresh", cwd=home)
+        said = inside("demo", "--fresh", cwd=home)
     assert said.returncode == 4
     assert said.stderr.startswith("tallybook: another process is at work in tallybook-demo")
     assert (home / "tallybook-demo" / "tallybook.db").exists()
@@ -88,17 +89,17 @@ def test_fresh_takes_nothing_away_from_a_process_at_work(home: Path) -> None:
 
 def test_a_file_of_that_name_is_one_line(home: Path) -> None:
     (home / "tallybook-demo").write_text("mine")
-    said = console("demo", cwd=home)
+    said = inside("demo", cwd=home)
     assert said.returncode == 1
     assert said.stderr.startswith("tallybook: tallybook-demo is a file here")
 
 
 def test_a_run_that_was_left_unfinished_goes_on(home: Path) -> None:
-    assert console("demo", cwd=home).returncode == 0
+    assert inside("demo", cwd=home).returncode == 0
     folder = home / "tallybook-demo"
-    started = console("run", "start", "--detach", "--new", "--json", cwd=folder)
+    started = inside("run", "start", "--detach", "--new", "--json", cwd=folder)
     assert started.returncode == 0, started.stderr
-    said = console("demo", cwd=home)
+    said = inside("demo", cwd=home)
     assert said.returncode == 0
     assert "of an earlier demo is unfinished; it goes on" in said.stderr
 

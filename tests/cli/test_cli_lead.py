@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 LEADS = """profile_url,full_name,headline
 https://www.linkedin.com/in/Ada/?x=1,Ada,Counsel
 https://linkedin.com/in/bo,Bo,

@@ -11,6 +11,8 @@ import pytest
 from tallybook.testing.model_server import Fault, ModelServer
 from tests.cli.running import Office
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 KEY = "sk-planted-77aa"
 
 

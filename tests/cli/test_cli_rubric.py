@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 RUBRIC = {
     "attributes": [
         {"id": "boss", "heading": "Runs a company", "category": "positive", "max_points": 20, "min_to_qualify": 5},

@@ -13,6 +13,8 @@ from tallybook.ledger import (
 from tallybook.ledger.columns import METADATA
 from tests.cli.running import CLIENT_FACTS, OPERATION_FACTS, RUN_FACTS, Office, ended, without_rubric
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 TOTALS = {
     "found", "scored", "harvested", "skipped", "failed", "pending", "posts", "success_rate", "calls",
     "unmeasured_calls", "input_tokens", "cached_tokens", "output_tokens", "total_tokens", "cost_usd", "unpriced_calls",
@@ -28,7 +30,7 @@ def office(home: Path) -> Office:
 
 
 def test_a_run_is_worked_to_its_end_and_the_verdict_is_the_last_line(office: Office) -> None:
-    said = office("run", "start", "lead_scoring")
+    said = office.outside("run", "start", "lead_scoring")
     assert said.returncode == 0, said
     *_, counts, last = said.stdout.splitlines()
     assert "20 found = 20 scored + 0 skipped + 0 failed + 0 pending" in counts
@@ -76,7 +78,7 @@ def test_the_json_of_a_run_is_as_promised(office: Office) -> None:
 
 
 def test_with_json_stdout_holds_one_document_and_nothing_else(office: Office) -> None:
-    said = office("run", "start", "--json")
+    said = office.outside("run", "start", "--json")
     assert said.stdout.startswith("{")
     assert said.stdout.rstrip().endswith("}")
     assert "client-0000" in said.stderr

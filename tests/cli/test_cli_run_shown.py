@@ -11,6 +11,8 @@ from tests.cli.conftest import Cli
 from tests.cli.past import PAST, Past, past
 from tests.cli.running import RUN_FACTS, Office
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 
 @pytest.fixture
 def office(home: Path) -> Office:

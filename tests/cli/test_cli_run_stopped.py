@@ -12,6 +12,8 @@ from tallybook.ledger.tables import calls
 from tallybook.tracking import JobTracking
 from tests.cli.running import Office, ended, interrupt
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 LONG_MS = 20_000
 """A call that nobody waits for: whatever ends sooner has let go of it."""
 

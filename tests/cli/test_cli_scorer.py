@@ -12,6 +12,8 @@ from tests.cli.conftest import Cli
 from tests.cli.running import Office, ended, interrupt, without_rubric
 from tests.stories.acting import books, until
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 CLIENT = "client-0000"
 
 

@@ -11,7 +11,7 @@ from tallybook.cli import NOUNS
 from tallybook.cli.nouns import command_of
 from tallybook.settings.sections import SETTINGS, Setting
 from tests.cli.conftest import Cli
-from tests.cli.console import console
+from tests.cli.inside import inside
 
 PLANTED = "pl4nted-s3cret"
 VALUES = {
@@ -90,12 +90,12 @@ def test_no_error_about_a_wrong_secret_shows_it(setting: Setting, value: str, cl
 )
 def test_no_command_shows_the_password_of_the_database(words: tuple[str, ...], home: Path) -> None:
     url = f"postgresql://user:{PLANTED}@127.0.0.1:1/books"
-    said = console(*words, cwd=home, TALLYBOOK_DATABASE__URL=url)
+    said = inside(*words, cwd=home, TALLYBOOK_DATABASE__URL=url)
     assert PLANTED not in said.stdout + said.stderr
 
 
 def test_the_demo_shows_no_secret_and_writes_none(home: Path) -> None:
-    said = console("demo", cwd=home, **{setting.variable: VALUES.get(setting.key, PLANTED) for setting in SECRETS})
+    said = inside("demo", cwd=home, **{setting.variable: VALUES.get(setting.key, PLANTED) for setting in SECRETS})
     assert said.returncode == 0
     assert PLANTED not in said.stdout + said.stderr
     assert not [path for path in home.rglob("*") if path.is_file() and PLANTED.encode() in path.read_bytes()]

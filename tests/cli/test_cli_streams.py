@@ -10,13 +10,14 @@ import pytest
 
 from tallybook.cli import output
 from tests.cli.console import SCRIPT, console, environment
+from tests.cli.inside import inside
 
 
 def test_facts_go_to_stdout_and_remarks_to_stderr(home: Path) -> None:
     said = console("client", "list", cwd=home)
     assert (said.returncode, said.stdout) == (0, "")
     assert "There are no clients yet" in said.stderr
-    assert console("client", "list", "--json", cwd=home).stderr == ""
+    assert inside("client", "list", "--json", cwd=home).stderr == ""
 
 
 def test_a_pipe_that_is_closed_early_is_no_error(demo_home: Path) -> None:
@@ -65,17 +66,15 @@ def test_a_full_disk_is_told(demo_home: Path) -> None:
 def test_an_odd_terminal_gets_plain_signs_and_never_a_traceback(
     demo_home: Path, encoding: str, as_json: list[str]
 ) -> None:
-    said = console(
-        "lead",
-        "list",
-        "acme-law",
-        "--limit",
-        "100",
-        *as_json,
-        cwd=demo_home,
-        read_as=encoding,
-        PYTHONIOENCODING=encoding,
-    )
+    said = inside("lead", "list", "acme-law", "--limit", "100", *as_json, cwd=demo_home, read_as=encoding)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "\\u5c71\\u7530" in said.stdout
+
+
+def test_a_process_whose_streams_are_odd_from_its_start_does_the_same(demo_home: Path) -> None:
+    words = ("lead", "list", "acme-law", "--limit", "100")
+    said = console(*words, cwd=demo_home, read_as="ascii", PYTHONIOENCODING="ascii")
+    assert said.stdout == inside(*words, cwd=demo_home, read_as="ascii").stdout
     assert (said.returncode, said.stderr) == (0, "")
     assert "\\u5c71\\u7530" in said.stdout
 

@@ -14,6 +14,8 @@ from tallybook.ledger.tokens import find_by_hash
 from tallybook.ledger.write.tokens import note_use
 from tests.cli.conftest import Cli
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 T = TypeVar("T")
 
 

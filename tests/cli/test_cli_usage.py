@@ -11,6 +11,8 @@ from tests.cli.conftest import Cli
 from tests.cli.past import PRICED, Past, past
 from tests.cli.running import Office
 
+pytestmark = pytest.mark.usefixtures("empty_books")
+
 
 @pytest.fixture
 def office(home: Path) -> Office:

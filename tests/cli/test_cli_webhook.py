@@ -34,7 +34,8 @@ def bad(cli: Cli, code: int, *args: str) -> Said:
 
 @pytest.fixture
 def orphan(books: Ledger) -> str:
-    books.do(inbox.receive, OVER, None, RunIdStyle())
+    books.do(inbox.keep, OVER, RunIdStyle())
+    books.do(inbox.apply, OVER.source, OVER.delivery_id, None)
     return OVER.delivery_id
 
 

@@ -15,6 +15,8 @@ from tallybook.domain.outcome import FailReason, Kind, LeadId, Outcome, SkipReas
 from tallybook.domain.ports import Store
 from tallybook.domain.rubric import Attribute, Category, Rubric, Scale
 from tallybook.domain.run import OperationName
+from tallybook.stores import sql
+from tallybook.stores.rows import StoredLead
 from tallybook.stores.sql import SqlClients
 from tallybook.stores.tables import METADATA
 from tests.stores.embedded import ACME, BOLT, embedded, lead, post, posts_scored, scored
@@ -270,6 +272,50 @@ def test_what_a_model_says_is_kept_whatever_characters_it_holds(clients: SqlClie
     assert ids(store) == ids(store, POST_SCORING) == []
 
 
+def harvested(lead_id: str, *posts: Post, input_hash: str | None = "never") -> Outcome:
+    facts = {each.url: {"text": each.text, "posted_at": each.posted_at, "is_repost": False} for each in posts}
+    return Outcome(lead_id, Kind.HARVESTED, posts=len(posts), breakdown=facts, input_hash=input_hash)
+
+
+def test_posts_that_are_added_change_nothing_but_the_posts(clients: SqlClients, store: Store) -> None:
+    """F31: what comes late brings posts, and no word on how the harvest went."""
+    clients.put_leads(ACME, [lead("a", post(1)), lead("b")])
+    store.save(POST_HARVESTING, [Outcome.failed("a", FailReason.TIMEOUT, input_hash="never")])
+    store.save(POST_SCORING, [posts_scored("a", [post(1)])])
+    before = clients.lead(ACME, "a")
+    late = [harvested("a", post(1, ""), post(2)), Outcome.skipped("b", SkipReason.NO_POSTS), harvested("gone", post(3))]
+    for _ in range(2):
+        store.add_posts(late)
+        now = clients.lead(ACME, "a")
+        assert now.lead.posts == (replace(post(1), scored=True), post(2))
+        assert replace(now, lead=before.lead) == before
+        assert clients.leads(ACME)[1:] == [StoredLead(lead("b"))]
+    assert ids(store, POST_SCORING) == ["a"]
+    store.add_posts([])
+
+
+def test_a_post_found_again_without_its_text_keeps_it(clients: SqlClients, store: Store) -> None:
+    clients.put_leads(ACME, [lead("a", Post("p", "A long text", "2025-09-01", is_repost=True))])
+    store.save(POST_HARVESTING, [harvested("a", Post("p", " "))])
+    assert the_lead(store, "a").posts == (Post("p", "A long text", "2025-09-01", is_repost=True),)
+
+
+# of_profiles
+
+
+def test_leads_are_found_by_their_profile_however_it_is_spelled(
+    clients: SqlClients, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "PAGE", 2)
+    ada, bea = "https://www.people.test/in/Ada/?x=1", "people.test/in/bea"
+    told = {"crm-1": ada, "crm-2": "", "crm-3": bea, "crm-4": "HTTP://people.test/in/ada#top", "crm-5": "ada"}
+    clients.put_leads(ACME, [replace(lead(name), profile_url=url) for name, url in told.items()])
+    clients.put_leads(BOLT, [replace(lead("other"), profile_url=ada)])
+    assert store.of_profiles(["people.test/in/ada"]) == ["crm-1", "crm-4"]
+    assert store.of_profiles(["ada", "people.test/in/bea", "people.test/in/bea", "nobody"]) == ["crm-3", "crm-5"]
+    assert store.of_profiles([]) == []
+
+
 AWKWARD = st.text(st.characters(exclude_categories=("C", "Zl", "Zp", "Zs")), min_size=1, max_size=20)
 IDS = st.sampled_from(["it's", 'a "b"', "{x}", "back\\slash", "100%", "?", "@leads", "🦉", "שלום", "e\u0301"]) | AWKWARD
 
@@ -297,6 +343,8 @@ def touch_everything(store: Store) -> None:
     for operation, outcome in outcomes_of_all_kinds():
         store.candidates(operation, None, 10)
         store.save(operation, [outcome])
+    store.add_posts([harvested("a", post(7))])
+    store.of_profiles(["b"])
     store.load(["a", "b"])
     store.rubric()
 
@@ -325,6 +373,8 @@ CALLS: Sequence[Callable[[SqlClients, Store], object]] = (
     lambda clients, store: store.candidates(LEAD_SCORING, None, 1),
     lambda clients, store: store.load(["a"]),
     lambda clients, store: store.save(LEAD_SCORING, [scored("a")]),
+    lambda clients, store: store.add_posts([harvested("a", post(1))]),
+    lambda clients, store: store.of_profiles(["a"]),
     lambda clients, store: clients.of_stream(None, []),
     lambda clients, store: clients.store(ACME),
 )

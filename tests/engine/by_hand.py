@@ -1,11 +1,13 @@
 """A harvester whose runs end when, and how, a test says so; and runs that wait for it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.house import House
+from tallybook.domain.errors import NoRoom
 from tallybook.domain.external import Found, Look, Tag
 from tallybook.domain.lead import Post
 from tallybook.domain.run import OperationName, Run
@@ -31,17 +33,24 @@ UNDER_WAY = Look(over=False)
 
 @dataclass
 class ByHand:
-    """A `Harvester` whose runs end when, and how, the test says so. Each profile has *posts* posts."""
+    """A `Harvester` whose runs end when, and how, the test says so. Each profile has *posts* posts.
+
+    *full_at*: it has no room for so many at once. *gate*: its answer to a start waits for it. *deaf*: to an abort.
+    """
 
     posts: int = 2
     looks: dict[str, Look | Exception] = field(default_factory=dict)
     started: list[tuple[str, Tag]] = field(default_factory=list)
     profiles: dict[str, Sequence[str]] = field(default_factory=dict)
     refuses: Exception | None = None
+    full_at: int | None = None
+    gate: threading.Event | None = None
+    deaf: bool = False
     aborted: list[str] = field(default_factory=list)
     strangers: int = 0
     slow_s: float = 0.0
     looking: int = 0
+    looked: int = 0
     most_at_once: int = 0
 
     source = "byhand"
@@ -50,14 +59,23 @@ class ByHand:
     async def start(self, profile_urls: Sequence[str], most_posts: int, run_timeout: timedelta, tag: Tag) -> str:
         if self.refuses is not None:
             raise self.refuses
+        if self.full_at is not None and self.under_way >= self.full_at:
+            raise NoRoom("so many at once are not allowed")
         external_id = f"x{len(self.started) + 1}"
         self.profiles[external_id] = profile_urls
         self.looks.setdefault(external_id, UNDER_WAY)
         self.started.append((external_id, tag))
+        while self.gate is not None and not self.gate.is_set():  # noqa: ASYNC110  # another thread opens it
+            await asyncio.sleep(0.01)
         return external_id
+
+    @property
+    def under_way(self) -> int:
+        return sum(look == UNDER_WAY for look in self.looks.values())
 
     async def look(self, external_id: str) -> Look:
         self.looking += 1
+        self.looked += 1
         self.most_at_once = max(self.most_at_once, self.looking)
         await asyncio.sleep(self.slow_s)
         self.looking -= 1
@@ -75,6 +93,8 @@ class ByHand:
 
     async def abort(self, external_id: str) -> None:
         self.aborted.append(external_id)
+        if self.deaf:
+            return
         self.looks[external_id] = Look(over=True, result="aborted", cost=Money.usd("0.1"))
 
 
@@ -101,3 +121,10 @@ def harvest(house: House, harvester: ByHand, act: Callable[[Engine, str], None],
         waiting(house, run_id, harvester)
         act(engine, run_id)
         return ended(house, run_id)
+
+
+def blocked(house: House, run_id: str, by: str) -> None:
+    def it_is() -> bool:
+        return any((each.blocked_reason or "").startswith(by) for each in read.run(house.database, run_id).clients)
+
+    until(it_is, f"a client blocked by {by}")

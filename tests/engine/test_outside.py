@@ -27,7 +27,6 @@ from tests.stories.acting import (
     asked,
     at_work,
     books,
-    calling,
     ended,
     furnished,
     kinds,
@@ -121,7 +120,7 @@ def test_one_that_cannot_be_asked_about_for_an_hour_is_lost_and_its_leads_have_f
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """F29"""
-    monkeypatch.setattr(outside, "UNREACHABLE_FOR", timedelta(0))
+    monkeypatch.setattr(external, "OVERDUE_FOR", timedelta(0))
     harvester = ByHand()
 
     def trouble(_engine: Engine, _run_id: str) -> None:
@@ -154,7 +153,10 @@ def test_leads_of_a_start_whose_answer_was_lost_fail_when_nothing_is_heard_of_it
 
 
 @pytest.mark.parametrize("first_is_over", [True, False])
-def test_leads_whose_start_died_with_its_process_are_started_again(house: House, first_is_over: bool) -> None:
+def test_leads_whose_start_died_with_its_process_are_started_again(
+    house: House, first_is_over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external, "LOOKED_AT_FOR", SOON)
     harvester = ByHand()
     with at_work(house, operations=harvesting(harvester, batch=2), limits=LIMITS) as engine:
         run_id = started(house, asked_to_harvest(), engine)
@@ -167,7 +169,7 @@ def test_leads_whose_start_died_with_its_process_are_started_again(house: House,
     house.ledger.do(lambda tx: tx.execute("DELETE FROM @external_runs WHERE external_id = 'x2'"))
     house.ledger.do(external.start, died, now)
     if first_is_over:
-        house.ledger.do(external.end, _first(house), "succeeded", now, [])
+        house.ledger.do(external.end, _first(house), "succeeded", now)
     patient = Limits(look_outside_every=timedelta(seconds=0.4))  # news may come once somebody is there to hear it
     with at_work(house, operations=harvesting(harvester, batch=2), limits=patient):
         until(lambda: not _unborn(house), "the end of the doubt")
@@ -219,7 +221,7 @@ def test_posts_of_strangers_are_noted_and_belong_to_nobody(house: House) -> None
         harvester.looks["x1"] = OVER
 
     run = harvest(house, harvester, end)
-    noted = "byhand run x1 found posts of 2 profiles that are no leads of the client"
+    noted = "byhand run x1 found something for 2 profiles that are no leads of the client"
     assert texts(house, run.run_id, "strangers") == [noted]
 
 
@@ -246,15 +248,24 @@ def test_a_store_that_is_away_is_waited_for(house: House) -> None:
             outside.STORE_AGAIN_AFTER = outside_again
 
 
-def test_a_process_without_a_harvester_leaves_external_runs_alone(house: House) -> None:
-    harvester = ByHand()
+@pytest.mark.parametrize("others", ["nothing", "another operation", "another provider"])
+def test_a_process_leaves_external_runs_alone_that_it_cannot_ask_for(house: House, others: str) -> None:
+    harvester, stranger = ByHand(), ByHand()
+    stranger.source = "elsewhere"
+    does = {
+        "nothing": {},
+        "another operation": {LEAD_SCORING: harvesting(harvester)[POST_HARVESTING]},
+        "another provider": harvesting(stranger),
+    }[others]
     with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
         run_id = started(house, asked_to_harvest(), engine)
         waiting(house, run_id, harvester)
     harvester.looks["x1"] = OVER
-    with at_work(house, operations={}, limits=LIMITS):
+    looks = _looks(house)
+    with at_work(house, operations=does, limits=LIMITS):
         time.sleep(0.4)
         assert books(house, run_id).clients[0].blocked_reason == "waiting for byhand run x1"
+    assert _looks(house) == looks
     with at_work(house, operations=harvesting(harvester), limits=LIMITS):
         assert ended(house, run_id).tally.harvested == 3
 
@@ -273,31 +284,24 @@ def test_what_breaks_while_a_result_is_taken_is_logged_and_tried_again(
     assert harvest(house, harvester, trouble).status == "completed"
 
 
-def test_a_process_that_harvests_something_else_leaves_external_runs_to_others(house: House) -> None:
-    harvester = ByHand()
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-    harvester.looks["x1"] = OVER
-    with at_work(house, operations={LEAD_SCORING: harvesting(harvester)[POST_HARVESTING]}, limits=LIMITS):
-        until(lambda: _looks(house) > 2, "a third look")
-    assert books(house, run_id).tally.harvested == 0
-
-
 def _looks(house: House) -> int:
     with house.database.reading() as connection:
         return int(connection.exec_driver_sql("SELECT MAX(looks) FROM external_runs").scalar_one())
 
 
 def test_a_result_that_takes_long_is_taken_once_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(external, "LOOKED_AT_FOR", timedelta(0))
-    harvester = ByHand(slow_s=0.8)
-
-    def end(_engine: Engine, _run_id: str) -> None:
+    """Whoever has it in hand says so, again and again; no other process gets it."""
+    monkeypatch.setattr(external, "LOOKED_AT_FOR", timedelta(seconds=0.4))
+    monkeypatch.setattr(outside, "HELD_AGAIN_AFTER_S", 0.1)
+    harvester = ByHand(slow_s=1.2)
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        until(lambda: harvester.looking, "the look")
         harvester.looks["x1"] = OVER
-        until(lambda: _looks(house) > 3, "looks while the first goes on")
-
-    assert harvest(house, harvester, end).tally.harvested == 3
+        while harvester.looking:
+            assert house.ledger.do(take_due, 8) == []
+            time.sleep(0.05)
+        assert ended(house, run_id).tally.harvested == 3
     assert harvester.most_at_once == 1
 
 
@@ -308,7 +312,7 @@ def test_calls_in_flight_are_waited_for_when_a_process_is_told_to_stop(house: Ho
     slow = house.operations(ScriptedScorer(latency_ms=400))
     engine = Engine(house.ledger, house.clients, slow, Limits(chunk_size=1, calls_at_once=1))
     run_id = started(house, asked(operations=(LEAD_SCORING,)), engine)
-    calling(house, run_id)
+    until(engine._runner._calls.calls.locked, "a call that was let through")
     engine.close(grace_s=10)
     run = books(house, run_id)
     assert (run.status, run.clients[0].status) == ("running", "queued")

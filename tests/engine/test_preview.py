@@ -1,6 +1,7 @@
 """A dry run: what a start would find, without writing a row or asking anybody."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tallybook.operations.post_harvesting import Pace, PostHarvesting
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.stores.sql import SqlStore
 from tests.engine.by_hand import ByHand
+from tests.stories.acting import asked, done
 
 LEADS = OperationName.LEAD_SCORING
 SCRIPTED = ScriptedScorer()
@@ -62,6 +64,36 @@ def test_what_works_outside_is_counted_and_nothing_is_set_going(house: House) ->
     harvesting: dict[OperationName, Operation] = {OperationName.POST_HARVESTING: PostHarvesting(ByHand(), Pace())}
     (found,) = looked(house, Request((OperationName.POST_HARVESTING,)), harvesting)
     assert (found.due, found.beyond, found.skips) == (4, 6, {})
+
+
+def test_of_what_works_outside_those_are_shown_that_would_be_taken(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that were never looked at, before those that were long ago."""
+    house.clients.put_clients([Client("client-0000", "First", service_level=2)])
+    ids = [each.lead.lead_id for each in house.clients.leads("client-0000")]
+    before = [Outcome(each, Kind.HARVESTED, input_hash="never") for each in ids[:7]]
+    house.clients.store("client-0000").save(OperationName.POST_HARVESTING, before)
+    load = SqlStore.load
+    shown: list[LeadId] = []
+
+    def listening(store: SqlStore, lead_ids: Sequence[LeadId]) -> Sequence[Lead]:
+        shown.extend(lead_ids)
+        return load(store, lead_ids)
+
+    monkeypatch.setattr(SqlStore, "load", listening)
+    harvesting = PostHarvesting(ByHand(), Pace(daily_target=4, recheck_after=timedelta(0)))
+    (found,) = looked(house, Request((OperationName.POST_HARVESTING,)), {OperationName.POST_HARVESTING: harvesting})
+    assert (found.due, found.beyond, found.waiting) == (4, 6, 0)
+    assert shown == [ids[0], *ids[7:]]
+
+
+def test_those_that_would_be_given_up_are_shown_as_skipped(house: House) -> None:
+    """F28"""
+    for _ in range(3):
+        done(house, asked(), ScriptedScorer(fail_every=1))
+    (found,) = looked(house, Request((LEADS,)))
+    assert (found.due, found.attempted, found.skips) == (8, 0, {"gave_up": 8})
 
 
 def test_a_lead_that_goes_meanwhile_would_be_skipped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

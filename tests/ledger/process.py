@@ -1,15 +1,14 @@
-"""What the processes of test_processes.py do: `python -m tests.ledger.process ACTION URL [ARGUMENT]`.
+"""What the processes of test_processes.py do.
 
-Each says "ready" when it is set up, begins when it is told to on stdin, and prints what came of it as JSON.
+Each says "ready" when it is set up, begins when it is told to, and says what came of it.
 """
 
-import json
-import sys
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 from tallybook import migrations
 from tallybook.database import Database, Tx
@@ -107,18 +106,17 @@ def spend(database: Database, facts: str) -> Found:
         return sum(pool.map(until_it_ends, range(16)))
 
 
-def record_for_ever(database: Database, run_id: str) -> Found:
+def record_for_ever(line: Connection, url: str, run_id: str) -> None:
     """Two leads and a call in every piece, as many pieces as possible in a commit, until killed."""
-    ledger = Ledger(database)
+    ledger = Ledger(Database(url))
     key = OperationKey(run_id, "acme", OperationName.LEAD_SCORING)
     waiting: list[Future[None]] = []
     for n in range(0, 100_000, 2):
         waiting.append(ledger.submit(_pair, key, [*scored(f"{n:05}"), *skipped(f"{n + 1:05}")]))
         if n == 400:
-            print(json.dumps("working"), flush=True)
+            line.send("working")
         if len(waiting) > 100:
             waiting.pop(0).result()
-    return None
 
 
 def _pair(tx: Tx, key: OperationKey, outcomes: list[Outcome]) -> None:
@@ -126,18 +124,8 @@ def _pair(tx: Tx, key: OperationKey, outcomes: list[Outcome]) -> None:
         progress.record(tx, key, [each], saved=True)
 
 
-ACTIONS: dict[str, Callable[[Database, str], Found]] = {
-    each.__name__: each
-    for each in (make_tables, start, start_without_key, reserve, create, begin, finish, spend, record_for_ever)
-}
-
-
-def main(action: str, url: str, argument: str) -> None:
+def act(line: Connection, action: Callable[[Database, str], Found], url: str, argument: str) -> None:
     database = Database(url)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(json.dumps(ACTIONS[action](database, argument)), flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    line.send("ready")
+    line.recv()
+    line.send(action(database, argument))

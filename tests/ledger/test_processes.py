@@ -1,12 +1,8 @@
 """Many processes on one database: what the ledger promises, it promises to all of them together."""
 
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -20,34 +16,20 @@ from tallybook.ledger.audit import audit
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.tables import client_runs, outcomes, runs
 from tallybook.ledger.write import starts
+from tests.children import Child
 from tests.ledger import process
 from tests.ledger.scenes import asked, begun, clients, frozen, planned, told
-
-TOP = Path(__file__).parents[2]
-Process = subprocess.Popen[str]
-
-
-@contextmanager
-def running(action: Callable[..., object], url: str, argument: str) -> Iterator[Process]:
-    command = (sys.executable, "-m", "tests.ledger.process", action.__name__, url, argument)
-    with subprocess.Popen(command, cwd=TOP, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as found:
-        try:
-            assert found.stdout is not None
-            assert found.stdout.readline() == "ready\n"
-            yield found
-        finally:
-            found.kill()
 
 
 def all_at_once(action: Callable[..., object], url: str, arguments: Sequence[str]) -> list[Any]:
     """What came of *action* in one process for each argument, all told to begin together."""
     with ExitStack() as stack:
-        processes = [stack.enter_context(running(action, url, each)) for each in arguments]
-        for each in processes:
-            assert each.stdin is not None
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        return [json.loads(each.communicate(timeout=60)[0]) for each in processes]
+        children = [stack.enter_context(Child(process.act, action, url, each)) for each in arguments]
+        for each in children:
+            assert each.says() == "ready"
+        for each in children:
+            each.hears("go")
+        return [each.says() for each in children]
 
 
 def test_four_processes_make_the_tables_of_a_new_database_together(empty_database_url: str) -> None:
@@ -129,15 +111,10 @@ def test_a_kill_in_the_middle_of_a_group_commit_leaves_whole_transactions(
     ledger = Ledger(database)
     run_id = planned(ledger, "acme")
     frozen(ledger, begun(ledger, run_id, "acme"), [f"{n:05}" for n in range(20_000)])
-    with running(process.record_for_ever, database_url, run_id) as worker:
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        worker.stdin.write("go\n")
-        worker.stdin.flush()
-        assert worker.stdout.readline() == '"working"\n'
+    with Child(process.record_for_ever, database_url, run_id) as worker:
+        assert worker.says() == "working"
         time.sleep(after_s)
         worker.kill()
-        worker.wait(10)
     with database.reading() as connection:
         rows = connection.execute(sa.select(outcomes.c.lead_id).order_by(outcomes.c.lead_id)).scalars().all()
     assert rows == [f"{n:05}" for n in range(len(rows))]

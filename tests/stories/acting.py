@@ -203,6 +203,17 @@ class TroubledStore:
         self.trouble("save")
         self.store.save(operation, results)
 
+    def of_profiles(self, profiles: Sequence[LeadId]) -> Sequence[LeadId]:
+        self.asked.append(("of_profiles", len(profiles)))
+        self.trouble("of_profiles")
+        found: Sequence[LeadId] = self.store.of_profiles(profiles)
+        return found
+
+    def add_posts(self, outcomes: Sequence[Outcome]) -> None:
+        self.asked.append(("add_posts", len(outcomes)))
+        self.trouble("add_posts")
+        self.store.add_posts(outcomes)
+
 
 @dataclass
 class TroubledClients:

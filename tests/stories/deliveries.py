@@ -51,6 +51,7 @@ def drill(street: Street, apify: ApifyServer, schedules: int, seed: int) -> None
     kinds = kinds_of(street.app.database, run_id)
     for run in first.values():
         _same_outcomes(run, kinds)
+    _tie_strangers(apify, list(first.values())[:5])
     _resurrect(apify, list(first.values()), chance)
     apify.wait_until_idle(20)
     _tell_again(apify, list(first.values()), chance)
@@ -71,6 +72,14 @@ def _forge(apify: ApifyServer, runs: Sequence[Run], chance: random.Random) -> No
         assert forged.status in (401, 429), forged
         honest = apify.deliver(run.id, "ACTOR.RUN.SUCCEEDED", body=body, dispatch_id=f"too early {run.id}")
         assert honest.status == 200, "a right token with lies in the body"
+
+
+def _tie_strangers(apify: ApifyServer, runs: Sequence[Run]) -> None:
+    """A right token, with the id of a run that is not the one it was made for (F32)."""
+    body = {"eventType": "ACTOR.RUN.SUCCEEDED", "eventData": {"actorRunId": "stranger"}}
+    for run in runs:
+        told = apify.deliver(run.id, "ACTOR.RUN.SUCCEEDED", body=body, dispatch_id=f"stranger {run.id}")
+        assert (told.status, "refused" in told.answer) == (200, True), told
 
 
 def _resurrect(apify: ApifyServer, runs: Sequence[Run], chance: random.Random) -> None:

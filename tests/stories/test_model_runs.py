@@ -21,8 +21,9 @@ from tallybook.ledger import read
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write.starts import Request
 from tallybook.testing.model_server import Fault, ModelServer
-from tests.stories.acting import LEAD_SCORING, Worker, asked, at_work, books, done, ended, kinds, started, texts, until
+from tests.stories.acting import LEAD_SCORING, asked, at_work, books, done, ended, kinds, started, texts, until
 from tests.stories.asking import KEY, QUICK, agree, calls_of, furnished_with, leads, results, scorer_of
+from tests.stories.worker import Worker
 
 _KINDS = (
     Fault.MALFORMED, Fault.TRUNCATED, Fault.SAFETY, Fault.RATE_LIMIT, Fault.UNAVAILABLE, Fault.RESET, Fault.SLOW,

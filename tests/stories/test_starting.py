@@ -1,8 +1,5 @@
 """Starting twice is starting once (F13); a start is taken up at once."""
 
-import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -11,54 +8,32 @@ from benchmarks.house import House
 from tallybook.domain.errors import Busy, KeyReused
 from tallybook.engine import trigger
 from tallybook.ledger import read
+from tallybook.ledger.write.starts import Start
 from tallybook.scorers.scripted import ScriptedScorer
-from tests.stories.acting import LONG_MS, PATIENCE_S, asked, at_work, books, done, ended, furnished, started, until
+from tests.children import Child
+from tests.stories import worker
+from tests.stories.acting import LONG_MS, asked, at_work, books, done, ended, furnished, started, until
 
 BUSY_MACHINE = 5
-STARTER = """
-import json, sys, time
-from benchmarks.house import open_house
-from tallybook.domain.errors import Busy
-from tallybook.engine import trigger
-from tests.stories.acting import asked
-
-url, key, name = sys.argv[1:]
-house = open_house(url)
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    told = trigger.start(house.ledger, house.clients, asked(key=key or None, by=name))
-    print(json.dumps([told.run_id, told.replayed]))
-except Busy as busy:
-    print(json.dumps([busy.run_id, str(busy)]))
-house.close()
-"""
 
 
-def start_from(url: str, key: str, *names: str, apart_s: float = 0.0) -> list[list[object]]:
-    """Each of *names* starts the same from a process of its own; gives what each was told."""
-    command = [sys.executable, "-c", STARTER, url, key]
-    children = [
-        subprocess.Popen([*command, each], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for each in names
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    for number, child in enumerate(children):
-        assert child.stdin is not None
-        if number:
-            time.sleep(apart_s)  # the distance is the story
-        child.stdin.write("go\n")
-        child.stdin.flush()
-    return [json.loads(child.communicate(timeout=PATIENCE_S)[0]) for child in children]
+def starting(url: str, start: Start, later_s: float = 0.0) -> Child:
+    """A process that will start it when it is told to. *later_s*: how far its clock is ahead."""
+    child = Child(worker.start, url, start, later_s)
+    assert child.says() == "ready"
+    return child
 
 
 def test_two_starts_with_one_key_at_the_same_moment_are_one_run(house: House, database_url: str) -> None:
     """F13: from two processes."""
     furnished(house, "acme")
-    told = start_from(database_url, "nightly", "Ada", "Bob")
+    ada, bob = (starting(database_url, asked(key="nightly", by=name)) for name in ("Ada", "Bob"))
+    with ada, bob:
+        ada.hears("go")
+        bob.hears("go")
+        told = [ada.says(), bob.says()]
     assert told[0][0] == told[1][0]
-    assert sorted(bool(replayed) for _, replayed in told) == [False, True]
+    assert sorted(replayed for _, replayed in told) == [False, True]
     assert len(read.list_runs(house.database)) == 1
 
 
@@ -67,7 +42,12 @@ def test_the_second_of_two_starts_four_seconds_apart_is_told_whose_run_it_is(
 ) -> None:
     """F13: without a key, and from another process."""
     furnished(sqlite_house, "acme")
-    (run_id, replayed), (busy_with, said) = start_from(str(sqlite_house.database.url), "", "Ada", "Bob", apart_s=4.0)
+    url = str(sqlite_house.database.url)
+    with starting(url, asked(by="Ada")) as ada, starting(url, asked(by="Bob"), later_s=4.0) as bob:
+        ada.hears("go")
+        run_id, replayed = ada.says()
+        bob.hears("go")
+        busy_with, said = bob.says()
     assert (busy_with, replayed) == (run_id, False)
     assert f"run {run_id}" in str(said)
     assert "started by Ada" in str(said)

@@ -1,23 +1,30 @@
 """Processes die, shut down and work side by side; the work goes on, once, and the books stay exact."""
 
+import asyncio
+import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from benchmarks.house import House
+from tallybook.domain.lead import Lead
+from tallybook.domain.ports import Job, Worked
 from tallybook.domain.run import Status, Stop
-from tallybook.engine import trigger
+from tallybook.engine import trigger, watch
 from tallybook.engine.runner import Limits
 from tallybook.ledger import read
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.keys import ClientKey
 from tallybook.ledger.tables import calls, outcomes
 from tallybook.ledger.write import dispatch, progress, starts
+from tallybook.operations.lead_scoring import LeadScoring
 from tallybook.scorers.scripted import ScriptedScorer
 from tallybook.testing.model_server import ModelServer
 from tests.stories.acting import (
+    LEAD_SCORING,
     LONG_MS,
-    Worker,
+    PATIENCE_S,
     asked,
     at_work,
     books,
@@ -32,6 +39,7 @@ from tests.stories.acting import (
     until,
 )
 from tests.stories.asking import scorer_of
+from tests.stories.worker import Worker
 
 TAKEOVER_S = 15.0
 
@@ -143,33 +151,42 @@ def test_one_client_is_never_worked_on_twice_at_once_over_three_processes_and_tw
 
 
 def test_two_engines_work_side_by_side_on_one_file(sqlite_house: House) -> None:
-    names = [f"client-{n}" for n in range(12)]
-    furnished(sqlite_house, *names, leads=30)
+    both = threading.Event()
+
+    class NotAlone(LeadScoring):
+        async def work(self, leads: Sequence[Lead], job: Job) -> Worked:
+            await asyncio.to_thread(both.wait, PATIENCE_S)
+            return await super().work(leads, job)
+
+    furnished(sqlite_house, *(f"client-{n}" for n in range(12)), leads=30)
     url = str(sqlite_house.database.url)
-    scorer, limits = ScriptedScorer(latency_ms=40), Limits(calls_at_once=2, concurrency=2)
-    seen: set[str] = set()
-    with Worker(url, latency_ms=40, calls_at_once=2, concurrency=2), at_work(sqlite_house, scorer, limits=limits) as us:
+    plugs = {LEAD_SCORING: NotAlone(ScriptedScorer(latency_ms=40))}
+    limits = Limits(calls_at_once=2, concurrency=2)
+    with (
+        Worker(url, latency_ms=40, calls_at_once=2, concurrency=2),
+        at_work(sqlite_house, operations=plugs, limits=limits) as us,
+    ):
         run_id = started(sqlite_house, engine=us)
-        while not read.run(sqlite_house.database, run_id).status.terminal:
-            seen |= set(ledger_work.workers(sqlite_house.database))
-            time.sleep(0.01)
+        until(lambda: set(ledger_work.workers(sqlite_house.database)) == {"slot-0", "slot-1"}, "both at work")
+        both.set()
         run = ended(sqlite_house, run_id)
-    assert seen == {"slot-0", "slot-1"}
     assert (run.status, run.tally.scored) == (Status.COMPLETED, 360)
 
 
 def test_a_small_run_does_not_wait_for_a_large_one_that_came_before(house: House) -> None:
-    large, small = [f"large-{n:02}" for n in range(40)], ["small-0", "small-1"]
-    furnished(house, *large, leads=15, stream=1)
-    furnished(house, *small, leads=15, stream=2)
-    with at_work(house, ScriptedScorer(latency_ms=60), limits=Limits(concurrency=2)) as engine:
+    """Whose turn it is falls by lot among the clients that wait in the queue, a few of each run: that ten of the large
+    run are left when the small one ends fails about once in a hundred thousand times.
+    """
+    large, small = [f"large-{n:02}" for n in range(60)], ["small-0", "small-1"]
+    furnished(house, *large, leads=5, stream=1)
+    furnished(house, *small, leads=5, stream=2)
+    with at_work(house, ScriptedScorer(latency_ms=10), limits=Limits(concurrency=1)) as engine:
         first = started(house, asked(stream=1), engine)
         calling(house, first)
         second = ended(house, started(house, asked(stream=2), engine))
-        still = books(house, first)
-        assert second.status is Status.COMPLETED
-        assert sum(client.status.terminal for client in still.clients) < 30
-        assert ended(house, first).status is Status.COMPLETED
+        whole = ended(house, first)
+    assert (second.status, whole.status) == (Status.COMPLETED, Status.COMPLETED)
+    assert sum(client.ended_at < second.ended_at for client in whole.clients) < 50  # type: ignore[operator]  # both did
 
 
 def test_a_client_run_marked_but_never_put_in_the_queue_is_put_there_by_whoever_lives(sqlite_house: House) -> None:
@@ -184,8 +201,11 @@ def test_a_client_run_marked_but_never_put_in_the_queue_is_put_there_by_whoever_
     print(f"put in the queue and done after {time.monotonic() - began:.2f} s")
 
 
-def test_a_client_run_whose_ticket_was_used_up_is_put_back(sqlite_house: House) -> None:
+def test_a_client_run_whose_ticket_was_used_up_is_put_back(
+    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The engine's record says it is over, the ledger's that it is not: the ledger is right."""
+    monkeypatch.setattr(watch, "RECONCILE_EVERY_S", 0.2)
     furnished(sqlite_house, "acme")
     run_id = started(sqlite_house)
     with at_work(sqlite_house) as engine:

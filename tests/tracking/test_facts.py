@@ -54,11 +54,12 @@ def test_a_run_has_the_documented_names() -> None:
     facts = json.loads(json.dumps(run_facts(RUN)))
     assert list(facts) == [
         "run_id", "status", "finish_reason", "blocked_reason", "job_type", "stream", "triggered_by", "started_at",
-        "ended_at", "duration_s", "totals", "clients",
+        "ended_at", "wake_at", "duration_s", "totals", "clients",
     ]  # fmt: skip
     assert (facts["started_at"], facts["duration_s"]) == ("2026-11-23T01:30:00.000000Z", 90.0)
     assert list(facts["clients"][0]) == [
-        "client_id", "client_name", "label", "status", "finish_reason", "origin", "error", "totals", "operations",
+        "client_id", "client_name", "label", "status", "finish_reason", "wake_at", "origin", "error", "totals",
+        "operations",
     ]  # fmt: skip
     assert list(facts["clients"][0]["operations"][0]) == ["operation", "status", "finish_reason", "totals", "reasons"]
     assert {**run_head(RUN), "clients": [client_run_facts(CLIENT)]} == run_facts(RUN)

@@ -163,7 +163,10 @@ def test_what_is_refused_when_it_is_replayed_is_told(impatient: JobTracking, awa
     _wait_until_written(impatient)
     assert impatient.status().refused == {"complete_job": 1, "update_job": 1}
     assert _job(impatient)["status"] == "completed"
-    assert any("'colour' is no field" in line for line in _job(impatient)["system_notes"])
+    told = [line for line in _job(impatient)["system_notes"] if "was refused" in line]
+    assert ["complete_job" in line for line in told].count(True) == 1, "once, by whichever side"
+    assert any("'colour' is no field" in line for line in told)
+    assert impatient.status().set_aside == 1
 
 
 @in_process

@@ -1,5 +1,6 @@
 """Usage, clients, and why a lead came out as it did."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -7,9 +8,10 @@ import pytest
 
 from tallybook.app import App
 from tallybook.domain.lead import Lead
+from tallybook.domain.tally import PriceList
 from tallybook.ledger import read
 from tallybook.ledger.ledger import Ledger
-from tests.ledger.scenes import ODD_IDS, USED, recorded, scored, working
+from tests.ledger.scenes import ODD_IDS, USED, called, recorded, scored, working
 from tests.web.scenes import V1, furnished, of, problem, worked
 
 
@@ -38,7 +40,27 @@ def test_usage_is_summed_from_the_calls_by_whatever_is_asked(api: httpx.Client, 
         "total_tokens": 2200,
         "cost_usd": "0.0246",
         "open_calls": 0,
+        "priced_by": [],
     }
+
+
+def test_usage_says_by_which_prices_it_was_reckoned(api: httpx.Client, books: Ledger) -> None:
+    """Line by line, and page by page."""
+    for client_id, prices in (("a", None), ("b", ("settings", "1/1/2")), ("c", ("genai-prices", "0.0.31"))):
+        key = working(books, ["lead"], client_id)
+        used = replace(USED, prices=PriceList(*prices) if prices else None)
+        called(books, key, f"call of {client_id}", used)
+        called(books, key, f"another of {client_id}", replace(USED, prices=PriceList("settings", "1/1/2")))
+
+    def told(**params: Any) -> list[Any]:
+        return [each["priced_by"] for each in usage(api, **params)["items"]]
+
+    own, known = "settings 1/1/2", "genai-prices 0.0.31"
+    assert told() == told(by="client,operation") == [[own], [own], [known, own]]
+    assert told(limit=1) == [[own]]
+    cursor = usage(api, limit=2)["next_cursor"]
+    assert told(limit=2, cursor=cursor) == [[known, own]]
+    assert told(since="2099-01-01") == []
 
 
 def test_usage_is_read_page_by_page_and_the_total_is_that_of_all(api: httpx.Client, books: Ledger) -> None:

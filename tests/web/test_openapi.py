@@ -15,7 +15,7 @@ import pytest
 from tallybook.domain.client import LONGEST_ID, read_client_id
 from tallybook.domain.errors import BadInput
 from tallybook.domain.runid import RunId
-from tallybook.web.docs_page import docs_page, example_of
+from tallybook.web.docs_page import LONGEST_OPEN, docs_page, example_of
 from tallybook.web.guard import scope_of, takes_secret
 from tallybook.web.openapi import LINKS
 from tallybook.web.paths import RUN_ID_PATTERN, client_id_schema
@@ -152,8 +152,9 @@ def test_the_page_shows_every_route_and_every_object(api: httpx.Client, document
     tags = Tags(page.text)
     assert {each["operationId"] for each in operations(document).values()} <= tags.ids
     assert {f"schema-{name}" for name in document["components"]["schemas"]} <= tags.ids
+    text = page.text.replace("<wbr>", "")
     for path in document["paths"]:
-        assert path in page.text
+        assert path in text
 
 
 def test_the_page_needs_nothing_but_itself(api: httpx.Client) -> None:
@@ -167,6 +168,16 @@ def test_the_page_needs_nothing_but_itself(api: httpx.Client) -> None:
     assert page.headers["content-security-policy"] == f"default-src 'none'; style-src 'sha256-{digest}'"
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page.text
     assert re.findall(r"\bwidth: *[0-9]+px", page.text) == [], "it is as wide as its reader"
+
+
+def test_the_page_folds_long_examples_and_scrolls_in_one_direction_only(api: httpx.Client) -> None:
+    text = api.get("/docs").text
+    folded = re.findall(r"<details><summary>Example \(([0-9]+) lines\)</summary><pre>", text)
+    assert min(map(int, folded)) > LONGEST_OPEN
+    open_ones = re.findall(r"(?<!</summary>)<pre>([^<]*)</pre>", text)
+    assert max(each.count("\n") + 1 for each in open_ones) <= LONGEST_OPEN
+    assert "overflow-x" not in text
+    assert "white-space: pre-wrap" in text
 
 
 def test_what_stands_in_the_description_is_text_and_not_markup() -> None:
@@ -192,6 +203,7 @@ def test_what_stands_in_the_description_is_text_and_not_markup() -> None:
         ({"default": None}, None),
         ({"anyOf": [{"type": "number"}, {"type": "null"}]}, 0.5),
         ({"type": "boolean"}, False),
+        ({"type": "integer", "minimum": 1}, 1),
         ({}, None),
     ],
 )

@@ -1,20 +1,23 @@
 """Runs as they are read over HTTP: lists, one run, its clients; by any of its names, and once only."""
 
 from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from tallybook.app import App
+from tallybook.domain.access import Scope
 from tallybook.domain.errors import LedgerUnavailable
 from tallybook.domain.run import Stop
 from tallybook.ledger import read
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import starts, stops
-from tallybook.report.facts import run_facts
-from tests.ledger.scenes import ODD_IDS, asked, planned, recorded, scored, working
+from tallybook.report.facts import moment, run_facts
+from tests.ledger.scenes import ODD_IDS, asked, begun, planned, recorded, scored, working
 from tests.web.scenes import V1, furnished, of, problem, told_of, worked
+from tests.web.serving import MakeToken
 
 
 def pages(api: httpx.Client, path: str, **asked: Any) -> list[list[dict[str, Any]]]:
@@ -52,6 +55,32 @@ def test_runs_are_found_by_what_is_asked_for(api: httpx.Client, books: Ledger) -
     assert found(since="2020-01-01") == found(since="2020-01-01T00:00:00+01:00") == [second, first]
     assert found(since="9999-01-01T00:00:00Z") == found(since="9999-12-31T23:59:59-14:00") == []
     assert found(stream=2, client="acme") == []
+
+
+def test_a_paused_run_says_when_it_goes_on_by_itself(api: httpx.Client, books: Ledger, make_token: MakeToken) -> None:
+    """The list and the run alike: as a whole, or with the first of its clients; a tenant is told of its own."""
+    soon, later = (datetime.now(UTC).replace(microsecond=0) + timedelta(hours=hours) for hours in (1, 2))
+    whole = planned(books, "third", start=asked("third"))
+    books.do(stops.stop_run, whole, Stop.PAUSE, "provider_quota", wake_at=soon)
+    by_clients = planned(books, "acme", "other", start=asked(queue_behind=True))
+    for name, at in (("other", soon), ("acme", later)):
+        key = begun(books, by_clients, name)
+        books.do(stops.stop_client, key, Stop.PAUSE, "budget_exhausted", wake_at=at)
+    by_hand = planned(books, "fourth", start=asked("fourth", queue_behind=True))
+    books.do(stops.stop_run, by_hand, Stop.PAUSE, "paused by Ada")
+
+    def told(run_id: str, **params: Any) -> list[Any]:
+        run = api.get(of("runs", run_id), **params).raise_for_status().json()
+        (page,) = pages(api, f"{V1}/runs", **params)
+        [listed] = [each for each in page if each["run_id"] == run_id]
+        assert listed["wake_at"] == run["wake_at"]
+        return [run["status"], run["wake_at"], *(each["wake_at"] for each in run["clients"])]
+
+    assert told(whole) == ["paused", moment(soon), None]
+    assert told(by_clients) == ["paused", moment(soon), moment(later), moment(soon)]
+    assert told(by_hand) == ["paused", None, None]
+    api.headers["Authorization"] = f"Bearer {make_token(Scope.RUNS_READ, client_id='acme')}"
+    assert told(by_clients) == ["paused", moment(later), moment(later)]
 
 
 def test_a_list_is_read_page_by_page_while_more_comes_in(api: httpx.Client, books: Ledger) -> None:

@@ -16,11 +16,14 @@ from tallybook.ledger import read
 from tallybook.ledger.inbox import list_deliveries
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
+from tallybook.testing.apify_server import ApifyServer
+from tallybook.web import webhooks
 from tallybook.web.doorkeeper import MOST_FAILURES
+from tests.books import PostgresBooks
 from tests.ledger.scenes import Clock
 from tests.ledger.test_external import harvesting, started
 from tests.web.conftest import headers_of
-from tests.web.serving import SECRET, MakeToken
+from tests.web.serving import SECRET, Host, MakeToken, app_on
 
 PATH = "/webhooks/apify"
 
@@ -175,8 +178,121 @@ def test_what_is_kept_holds_no_secret(app: App, books: Ledger, key: OperationKey
     assert SECRET not in kept
 
 
-def test_whoever_guesses_is_sent_away_for_a_while(anyone: httpx.Client) -> None:
-    for _ in range(MOST_FAILURES):
-        assert anyone.post(PATH, json={}, headers={"x-webhook-secret": "guess"}).status_code == 401
-    answer = anyone.post(PATH, json={}, headers={"x-webhook-secret": "guess"})
-    assert (answer.status_code, answer.headers["retry-after"].isdecimal()) == (429, True)
+def test_a_run_that_is_not_the_one_a_token_was_made_for_stays_outside(
+    app: App, books: Ledger, key: OperationKey, anyone: httpx.Client
+) -> None:
+    """F32"""
+    answer = delivered(anyone, {"x-tallybook-token": token_of(app, key)}, external_id="stranger")
+    assert (answer.status_code, answer.json()["state"]) == (200, "refused")
+    assert not due(books)
+
+
+@pytest.mark.parametrize("external_id", ["../users/me?x=", "http://elsewhere.test", "x1/abort", "x1#", "x" * 65])
+def test_what_is_no_id_of_a_run_is_refused_and_nobody_is_asked_about_it(
+    app: App, books: Ledger, anyone: httpx.Client, make_token: MakeToken, external_id: str
+) -> None:
+    """F32"""
+    app.clients.put_clients([Client("acme", "Acme", service_level=2)])
+    headers = headers_of(make_token(Scope.RUNS_WRITE, client_id="acme"))
+    answer = delivered(anyone, headers, external_id=external_id)
+    assert (answer.status_code, answer.json()["state"]) == (200, "refused")
+    assert not due(books)
+
+
+def test_a_task_in_the_body_is_a_claim_that_is_kept_with_the_run(
+    books: Ledger, key: OperationKey, anyone: httpx.Client, make_token: MakeToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F32"""
+    monkeypatch.setattr(App, "apify_tasks", property(lambda self: {"t1": "other"}))
+    delivered(anyone, {"x-webhook-secret": SECRET}, "d1", external_id="x7", actorTaskId="t1")
+    proved = headers_of(make_token(Scope.RUNS_WRITE, client_id="other"))
+    delivered(anyone, proved, "d2", external_id="x8", actorTaskId="t1")
+    tasks = "SELECT external_id, task FROM @external_runs WHERE client_id = 'other' ORDER BY external_id"
+    assert books.do(lambda tx: tx.rows(tasks)) == [("x7", "t1"), ("x8", None)]
+
+
+def test_the_task_that_apify_says_and_the_one_of_its_payload_are_the_same(
+    app: App, base_url: str, key: OperationKey, books: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(App, "apify_tasks", property(lambda self: {"t1": "other"}))
+    with ApifyServer(latency_s=None) as apify:
+        run = apify.start_outside(["https://people.test/in/ada"], task_id="t1")
+        headers = {"x-webhook-secret": SECRET}
+        answer = apify.deliver(run.id, "ACTOR.RUN.SUCCEEDED", headers=headers, to=f"{base_url}{PATH}")
+        asked = httpx.get(f"{apify.url}/v2/actor-runs/{run.id}", headers=headers_of("any")).json()
+    assert answer.status == 200, answer
+    claimed = books.do(lambda tx: tx.row("SELECT task FROM @external_runs WHERE external_id = ?", (run.id,)))
+    assert claimed == (asked["data"]["actorTaskId"],) == ("t1",)
+
+
+@pytest.mark.parametrize("dispatch_id", ["d" * 201, "d\xe91", "\x9b31m"])
+def test_an_id_that_nobody_can_show_is_passed_over(anyone: httpx.Client, books: Ledger, dispatch_id: str) -> None:
+    headers = [(b"X-Apify-Webhook-Dispatch-Id", dispatch_id.encode("latin-1")), (b"X-Webhook-Secret", SECRET.encode())]
+    assert anyone.post(PATH, json=body(), headers=headers).status_code == 200
+    (kept,) = list_deliveries(books.database)
+    assert kept.delivery_id.startswith("body ")
+
+
+# -- kept, and applied later -------------------------------------------------------------------------------------------
+
+
+def test_what_cannot_be_applied_now_is_kept_and_answered_all_the_same(
+    host: Host, app: App, books: Ledger, make_token: MakeToken
+) -> None:
+    """The provider need not come again."""
+    app.clients.put_clients([Client("acme", "Acme", service_level=2)])
+    structured = app_on(str(app.database.url), run_id__format="structured")
+    host.serve(structured)
+    today = f"{structured.ledger.clock():%y%m%d}"
+    taken = "INSERT INTO @run_ids (run_id, reserved_at, day, number) VALUES (?, ?, ?, 999)"
+    books.do(lambda tx: tx.execute(taken, (f"SR-{today}-999", tx.stamp, today)))
+    headers = headers_of(make_token(Scope.RUNS_WRITE, client_id="acme"))
+    with httpx.Client(base_url=host.address, timeout=30) as anyone:
+        for _ in range(2):
+            answer = delivered(anyone, headers, external_id="x7")
+            assert (answer.status_code, answer.json()["state"]) == (200, "received")
+        structured.ledger.do(lambda _: None)
+        (kept,) = list_deliveries(books.database)
+        assert (kept.state, "all 999" in str(kept.reason)) == ("received", True)
+        books.do(lambda tx: tx.execute("DELETE FROM @run_ids"))
+        assert delivered(anyone, headers, external_id="x7").json()["state"] == "applied"
+    structured.close()
+
+
+def test_what_takes_long_to_apply_is_answered_within_a_second(
+    host: Host, postgres_books: PostgresBooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "APPLIED_WITHIN_S", 0.05)
+    app = app_on(postgres_books.url)
+    host.serve(app)
+    with httpx.Client(base_url=host.address, timeout=30) as anyone:
+        with app.database.writing() as tx:
+            tx.serialize("external run apify x1")
+            told = delivered(anyone, {"x-webhook-secret": SECRET}).json()
+            assert (told["state"], told["duplicate"]) == ("received", False)
+        again = delivered(anyone, {"x-webhook-secret": SECRET}).json()
+        assert (again["state"] in ("orphan", "received"), list_deliveries(app.database)[0].external_id) == (True, "x1")
+    app.close()
+    postgres_books.clean()
+
+
+# -- guessing ----------------------------------------------------------------------------------------------------------
+
+
+def test_who_guesses_is_sent_away_and_who_comes_from_the_same_address_is_not(
+    app: App, key: OperationKey, anyone: httpx.Client, make_token: MakeToken
+) -> None:
+    """Many runs at one provider share its addresses."""
+    forged = {"x-tallybook-token": token_of(app, key)[:-2]}
+    for number in range(MOST_FAILURES):
+        assert delivered(anyone, forged, f"f{number}").status_code == 401
+    for guess in (forged, {"x-webhook-secret": "guess"}, headers_of("tb_guess")):
+        answer = delivered(anyone, guess, "g")
+        assert (answer.status_code, answer.headers["retry-after"].isdecimal()) == (429, True)
+    good = {
+        "token": {"x-tallybook-token": token_of(app, key)},
+        "secret": {"x-webhook-secret": SECRET},
+        "bearer": headers_of(make_token(Scope.RUNS_WRITE, client_id="acme")),
+    }
+    for name, headers in good.items():
+        assert delivered(anyone, headers, name).status_code == 200, name

@@ -8,7 +8,7 @@ import typer
 from tallybook.cli import output
 from tallybook.cli.nouns import noun
 from tallybook.cli.opening import Cursor, Json, Limit, opened
-from tallybook.cli.paging import page_of, told_next
+from tallybook.cli.paging import Listing
 from tallybook.cli.reading import changes_in_json, changes_in_words, imported_from, told_bad
 from tallybook.report import words
 from tallybook.report.facts import client_facts
@@ -49,16 +49,10 @@ def import_(
 @app.command("list")
 def list_(ctx: typer.Context, limit: Limit = 50, cursor: Cursor = None, as_json: Json = False) -> None:
     """List clients, paused ones too, by id."""
+    nothing = "There are no clients yet: `tallybook client import FILE` adds some."
+    listing = Listing(HEADINGS, _row, client_facts, lambda each: each.client_id, nothing, right=(2, 3))
     with opened(ctx) as app:
-        items, more = page_of(app.clients.list, cursor, limit, lambda client: client.client_id)
-    if as_json:
-        output.page([client_facts(each) for each in items], more)
-        return
-    if not items:
-        output.note("There are no clients yet: `tallybook client import FILE` adds some.")
-        return
-    output.table([_row(each) for each in items], HEADINGS, right=(2, 3))
-    told_next("tallybook client list", more)
+        listing.show(app.clients.list, "tallybook client list", cursor=cursor, limit=limit, as_json=as_json)
 
 
 @app.command()

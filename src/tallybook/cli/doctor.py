@@ -46,10 +46,10 @@ def _findings(ctx: typer.Context) -> Findings:
 
 
 def _of_app(app: "App") -> Findings:
-    from tallybook.cli import doctor_figures, doctor_machine, doctor_outside, doctor_runs
+    from tallybook.cli import doctor_figures, doctor_machine, doctor_outside, doctor_runs, doctor_spool
 
     yield from doctor_machine.scorer(app)
-    yield from doctor_machine.spool(app)
+    yield from doctor_spool.spool(app)
     database = list(_tried(doctor_machine.database, app))
     yield from database
     if any(each.level is Level.WRONG for each in database) or not doctor_machine.has_books(app):

@@ -69,23 +69,6 @@ def scorer(app: "App") -> Findings:
     yield ok("scorer", f"Scorer {app.settings.scorer.model}, for {words.listed(map(words.plain, operations))}")
 
 
-def spool(app: "App") -> Findings:
-    """What JobTracking could not write into the books (F34)."""
-    from tallybook.tracking.spool import BAD, ENDING, lines_in
-
-    waiting, bad = lines_in(app.spool_folder, ENDING), lines_in(app.spool_folder, ENDING + BAD)
-    if waiting:
-        said = (
-            f"{words.count(waiting, 'tracking call waits', 'tracking calls wait')} in {app.spool_folder} for the books"
-        )
-        yield notice("spool", said, "The next program that reports there writes them; nothing is lost.")
-    if bad:
-        mend = f"Read *{ENDING}{BAD} there, mend what reports, then remove them."
-        yield wrong("spool_bad", f"{words.count(bad, 'tracking call')} in {app.spool_folder} cannot be written", mend)
-    if not waiting and not bad:
-        yield ok("spool", "No tracking call waits outside the books")
-
-
 # -- the database ------------------------------------------------------------------------------------------------------
 
 

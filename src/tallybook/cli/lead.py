@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tallybook.cli import output
-from tallybook.cli.lead_shown import HEADINGS, lead_in_json, row_of
+from tallybook.cli.lead_shown import HEADINGS, row_of
 from tallybook.cli.nouns import noun
 from tallybook.cli.opening import Cursor, Json, Limit, opened
-from tallybook.cli.paging import page_of, told_next
+from tallybook.cli.paging import Listing
 from tallybook.cli.reading import bad_in_json, changes_in_words, told_bad
 from tallybook.report import words
 
@@ -87,16 +87,13 @@ def list_(
     ctx: typer.Context, client: ClientArgument, limit: Limit = 50, cursor: Cursor = None, as_json: Json = False
 ) -> None:
     """List a client's leads by id, with what the store holds of their scores."""
+    from tallybook.stores.lead_facts import lead_facts
+
+    nothing = f"There are no leads here: `tallybook lead import {quote(client)} FILE` adds some."
+    listing = Listing(HEADINGS, row_of, lead_facts, lambda each: each.lead.lead_id, nothing, right=(1, 2, 3))
     with opened(ctx) as app:
-        items, more = page_of(app.clients.store(client).leads, cursor, limit, lambda each: each.lead.lead_id)
-    if as_json:
-        output.page([lead_in_json(each) for each in items], more)
-        return
-    if not items:
-        output.note(f"There are no leads here: `tallybook lead import {quote(client)} FILE` adds some.")
-        return
-    output.table([row_of(each) for each in items], HEADINGS, right=(1, 2, 3))
-    told_next(f"tallybook lead list {quote(client)} --limit {limit}", more)
+        read, command = app.clients.store(client).leads, f"tallybook lead list {quote(client)}"
+        listing.show(read, command, cursor=cursor, limit=limit, as_json=as_json)
 
 
 @app.command()
@@ -123,6 +120,7 @@ def exclude(
 ) -> None:
     """Take a lead out of all runs to come, or with --off back in."""
     from tallybook.cli.lead_why import lead_named
+    from tallybook.stores.lead_facts import lead_facts
 
     with opened(ctx) as app:
         store = app.clients.store(client)
@@ -130,7 +128,7 @@ def exclude(
         store.exclude(found.lead.lead_id, not off)
         found = store.lead(found.lead.lead_id)
     if as_json:
-        output.emit(lead_in_json(found))
+        output.emit(lead_facts(found))
         return
     what = "is excluded from all runs to come" if found.excluded_by_hand else "takes part in runs"
     output.say(f"{found.lead.full_name or found.lead.lead_id} {what}")

@@ -1,7 +1,6 @@
 """A lead as it is listed: what the store holds of it."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tallybook.cli import output
 from tallybook.report import words
@@ -11,31 +10,6 @@ if TYPE_CHECKING:
 
 HEADINGS = ("NAME", "SCORE", "POSTS", "POST SCORE", "STATE", "LEAD")
 LONGEST_NAME = 32
-
-
-def lead_in_json(stored: "StoredLead") -> Mapping[str, Any]:
-    lead = stored.lead
-    return {
-        "lead_id": lead.lead_id,
-        "profile_url": lead.profile_url,
-        "full_name": lead.full_name,
-        "headline": lead.headline,
-        "score": stored.score,
-        "scored_at": stored.scored_at,
-        "score_status": stored.score_status,
-        "score_reason": stored.score_reason,
-        "excluded_by": stored.excluded_by,
-        "excluded_by_hand": stored.excluded_by_hand,
-        "flagged": stored.flagged,
-        "posts": len(lead.posts),
-        "posts_scored": sum(post.scored for post in lead.posts),
-        "post_score": stored.post_score,
-        "post_status": stored.post_status,
-        "post_reason": stored.post_reason,
-        "harvested_at": stored.harvested_at,
-        "harvest_status": stored.harvest_status,
-        "harvest_reason": stored.harvest_reason,
-    }
 
 
 def row_of(stored: "StoredLead") -> tuple[str, ...]:

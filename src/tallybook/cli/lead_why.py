@@ -8,15 +8,16 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from tallybook.cli import output
-from tallybook.cli.lead_shown import lead_in_json
 from tallybook.domain.errors import BadInput, NotFound
-from tallybook.domain.lead import lead_id_of_url
+from tallybook.domain.lead import lead_id_of_url, lead_ids_meant_by
 from tallybook.domain.outcome import Kind, LeadId
 from tallybook.domain.run import OperationName
 from tallybook.engine.worklist import MOST_RUNS
 from tallybook.ledger import read
 from tallybook.ledger.read import Told
-from tallybook.report import facts, words
+from tallybook.report import words
+from tallybook.report.facts import told_facts
+from tallybook.stores.lead_facts import lead_facts
 
 if TYPE_CHECKING:
     from tallybook.app import App
@@ -48,7 +49,7 @@ def history_of(app: "App", client_id: str, text: str) -> History:
 
 
 def _gone(app: "App", client_id: str, text: str) -> History:
-    for lead_id in _readings(text):
+    for lead_id in lead_ids_meant_by(text):
         with suppress(BadInput):  # of a text that no database keeps there is nothing to tell
             if told := read.why(app.ledger.database, client_id, lead_id):
                 return History(client_id, lead_id, None, told)
@@ -57,7 +58,7 @@ def _gone(app: "App", client_id: str, text: str) -> History:
 
 def lead_named(store: "SqlStore", client_id: str, text: str) -> "StoredLead":
     """The lead with this id or profile URL. Raises NotFound."""
-    for lead_id in _readings(text):
+    for lead_id in lead_ids_meant_by(text):
         try:
             return store.lead(lead_id)
         except NotFound:
@@ -71,11 +72,6 @@ def lead_named(store: "SqlStore", client_id: str, text: str) -> "StoredLead":
 def _nobody(client_id: str, text: str) -> NotFound:
     hint = f"`tallybook lead list {quote(client_id)}` names them all"
     return NotFound(f"client {client_id!r} has no lead {text!r}; {hint}", client_id=client_id)
-
-
-def _readings(text: str) -> tuple[LeadId, ...]:
-    """As an id, and as the id its URL gives."""
-    return tuple(dict.fromkeys((text, _url_id(text) or text)))
 
 
 def _url_id(text: str) -> LeadId | None:
@@ -100,19 +96,8 @@ def in_json(history: History) -> Mapping[str, Any]:
     return {
         "client_id": history.client_id,
         "lead_id": history.lead_id,
-        "lead": lead_in_json(history.stored) if history.stored else None,
-        "outcomes": [_told_in_json(each) for each in history.told],
-    }
-
-
-def _told_in_json(told: Told) -> Mapping[str, Any]:
-    return {
-        "run_id": told.run_id,
-        "operation": told.operation.value,
-        "at": facts.moment(told.at),
-        **facts.outcome_facts(told.outcome),
-        "late": told.late,
-        "saved": told.saved,
+        "lead": lead_facts(history.stored) if history.stored else None,
+        "outcomes": [told_facts(each.outcome, **each.where) for each in history.told],
     }
 
 

@@ -8,7 +8,7 @@ import typer
 from tallybook.cli import output
 from tallybook.cli.nouns import noun
 from tallybook.cli.opening import Cursor, Json, Limit, opened
-from tallybook.cli.paging import page_of, told_next
+from tallybook.cli.paging import Listing
 from tallybook.report import words
 from tallybook.report.facts import moment
 
@@ -74,16 +74,11 @@ def list_(ctx: typer.Context, limit: Limit = 50, cursor: Cursor = None, as_json:
 
     from tallybook.ledger.tokens import list_tokens
 
+    nothing = "There are no tokens yet: `tallybook token create --scope runs:read` makes one."
+    listing = Listing(HEADINGS, _row, _in_json, lambda each: each.cursor, nothing)
     with opened(ctx) as opened_app:
-        items, more = page_of(partial(list_tokens, opened_app.database), cursor, limit, lambda each: each.cursor)
-    if as_json:
-        output.page([_in_json(each) for each in items], more)
-        return
-    if not items:
-        output.note("There are no tokens yet: `tallybook token create --scope runs:read` makes one.")
-        return
-    output.table([_row(each) for each in items], HEADINGS)
-    told_next(f"tallybook token list --limit {limit}", more)
+        read = partial(list_tokens, opened_app.database)
+        listing.show(read, "tallybook token list", cursor=cursor, limit=limit, as_json=as_json)
 
 
 @app.command()

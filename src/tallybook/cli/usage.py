@@ -12,16 +12,12 @@ from tallybook.cli import output
 from tallybook.cli.opening import Json, opened
 from tallybook.domain.tally import Tally
 from tallybook.report import words
+from tallybook.report.facts import usage_facts, usage_sums
 
 if TYPE_CHECKING:
     from tallybook.domain.figures import UsageLine
 
 BY = ("client", "operation", "model", "day")
-_FIELDS = {"client": "client_id"}
-SUMS = (
-    "calls", "unmeasured_calls", "unpriced_calls", "input_tokens", "cached_tokens", "output_tokens", "total_tokens",
-    "cost_usd",
-)  # fmt: skip
 
 
 def command(
@@ -44,7 +40,8 @@ def command(
     with opened(ctx) as app:
         lines = figures.usage(app.database, groups, since=start)
     if as_json:
-        output.emit({"items": [_facts(each) for each in lines], "next_cursor": None, "total": _sums(_total(lines))})
+        items = [usage_facts(each) for each in lines]
+        output.emit({"items": items, "next_cursor": None, "total": usage_sums(_total(lines))})
     elif as_csv:
         _print_csv(groups, lines)
     else:
@@ -77,29 +74,14 @@ def _total(lines: "Sequence[UsageLine]") -> Tally:
     return sum((each.tally for each in lines), Tally())
 
 
-def _sums(tally: Tally) -> dict[str, object]:
-    return {
-        "calls": tally.calls,
-        "unmeasured_calls": tally.unmeasured,
-        "unpriced_calls": tally.unpriced,
-        "input_tokens": tally.input_tokens,
-        "cached_tokens": tally.cached_tokens,
-        "output_tokens": tally.output_tokens,
-        "total_tokens": tally.total_tokens,
-        "cost_usd": str(tally.cost),
-    }
-
-
-def _facts(line: "UsageLine") -> dict[str, object]:
-    group = {_FIELDS.get(name, name): value for name, value in line.group.items()}
-    return {**group, **_sums(line.tally), "open_calls": line.open_calls}
-
-
 def _print_csv(groups: Sequence[str], lines: "Sequence[UsageLine]") -> None:
-    writer = csv.DictWriter(sys.stdout, [*(_FIELDS.get(name, name) for name in groups), *SUMS, "open_calls"])
+    from tallybook.domain.figures import UsageLine
+
+    nothing = UsageLine(dict.fromkeys(groups, ""), Tally())
+    writer = csv.DictWriter(sys.stdout, list(usage_facts(nothing)))
     writer.writeheader()
     for each in lines:
-        writer.writerow(_facts(each))
+        writer.writerow({**usage_facts(each), "priced_by": "; ".join(each.priced_by)})
 
 
 def _print_table(groups: Sequence[str], lines: "Sequence[UsageLine]") -> None:
@@ -127,4 +109,6 @@ def _remarks(lines: "Sequence[UsageLine]") -> list[str]:
         (total.unmeasured, "of unknown usage, maybe billed"),
         (under_way, "under way, or lost in a crash and maybe billed"),
     )
-    return [f"{words.count(number, 'call')} {what}." for number, what in found if number]
+    troubles = [f"{words.count(number, 'call')} {what}." for number, what in found if number]
+    lists = sorted({name for each in lines for name in each.priced_by})
+    return [*([f"Priced by {words.listed(lists)}."] if lists else []), *troubles]

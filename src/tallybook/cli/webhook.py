@@ -9,7 +9,7 @@ from tallybook.cli import output
 from tallybook.cli.exits import ExitCode
 from tallybook.cli.nouns import noun
 from tallybook.cli.opening import Cursor, Json, Limit, opened
-from tallybook.cli.paging import page_of, told_next
+from tallybook.cli.paging import Listing
 from tallybook.report import words
 from tallybook.report.facts import moment
 
@@ -31,7 +31,8 @@ def list_(
     limit: Limit = 50,
     cursor: Cursor = None,
     state: Annotated[
-        str | None, typer.Option(metavar="STATE", help="Only: applied, noted, orphan, refused", show_default=False)
+        str | None,
+        typer.Option(metavar="STATE", help="Only: received, applied, noted, orphan, refused", show_default=False),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -41,17 +42,12 @@ def list_(
     from tallybook.ledger.inbox import list_deliveries
 
     wanted = _state(state)
+    nothing = "No deliveries. Providers call back at POST /webhooks/apify of `tallybook serve`."
+    listing = Listing(HEADINGS, _row, _in_json, lambda each: each.cursor, nothing)
+    command = "tallybook webhook list" + (f" --state {wanted}" if wanted else "")
     with opened(ctx) as opened_app:
-        listed = partial(list_deliveries, opened_app.database, state=wanted)
-        items, more = page_of(listed, cursor, limit, lambda each: each.cursor)
-    if as_json:
-        output.page([_in_json(each) for each in items], more)
-        return
-    if not items:
-        output.note("No deliveries. Providers call back at POST /webhooks/apify of `tallybook serve`.")
-        return
-    output.table([_row(each) for each in items], HEADINGS)
-    told_next(f"tallybook webhook list --limit {limit}", more)
+        read = partial(list_deliveries, opened_app.database, state=wanted)
+        listing.show(read, command, cursor=cursor, limit=limit, as_json=as_json)
 
 
 @app.command()
@@ -68,7 +64,7 @@ def replay(
 
     with opened(ctx) as opened_app:
         whose = opened_app.clients.get(client) if client is not None else None
-        applied = opened_app.ledger.do(inbox.replay, SOURCE, delivery, whose, opened_app.run_id_style)
+        applied = opened_app.ledger.do(inbox.replay, SOURCE, delivery, whose)
     if as_json:
         told = {"state": applied.state, "reason": applied.reason, "run_id": applied.run_id}
         output.emit({"delivery_id": delivery, **told, "client_id": applied.client_id})

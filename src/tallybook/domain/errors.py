@@ -140,6 +140,13 @@ class ProviderError(TallybookError):
         self.refused = refused
 
 
+class NoRoom(ProviderError):
+    """Not now: it would be one too many at once. What is under way makes room when it ends; nothing was begun."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="quota", refused=True)
+
+
 class ProviderStop(ProviderError):
     """Asking on is pointless. *blocked_reason* is what the run then waits for, *wake_at* until when, if that is known.
 

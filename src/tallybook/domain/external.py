@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from tallybook.domain.client import ClientId
-from tallybook.domain.lead import Post
+from tallybook.domain.errors import BadInput
+from tallybook.domain.lead import Post, lead_id_of_url, read_lead_id
 from tallybook.domain.outcome import LeadId
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Money
@@ -27,7 +28,8 @@ class ExternalRun:
     *call_id*: its row among the paid calls. *leads*: whom it was started for; None: whomever its result names.
     *until*: given up then. *abandoned*: our side was told to stop. *ended_at*: when the provider ended it, once its
     result was taken; what is looked at after that may have been resurrected. *task*: what a delivery said that it runs,
-    where only that names its client; a run of another task is not ours.
+    where only that names its client; a run of another task is nobody's. *ours*: we started this attempt, so that it
+    is ours to end.
     """
 
     source: str
@@ -44,6 +46,12 @@ class ExternalRun:
     ended_at: datetime | None = None
     state: ExternalState = ExternalState.STARTED
     task: str | None = None
+    ours: bool = True
+
+    @property
+    def this(self) -> tuple[str, str, int]:
+        """Its key in the books."""
+        return self.source, self.external_id, self.attempt
 
     @property
     def unborn(self) -> "ExternalRun":
@@ -52,7 +60,19 @@ class ExternalRun:
 
     @property
     def name(self) -> str:
+        if self.external_id.startswith("?"):
+            return f"the {self.source} run that was to be started"
         return f"{self.source} run {self.external_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Of an operation run: how many external *runs* are at work for it, and the *leads* that need none to be started.
+    None: one of them works for leads that only its result will name.
+    """
+
+    runs: int
+    leads: frozenset[LeadId] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +83,6 @@ class Tag:
     client_id: ClientId
     call_id: str
     expires_at: datetime
-
-    def of_call(self, call_id: str) -> "Tag":
-        return replace(self, call_id=call_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +102,24 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that a provider found for a profile: a post, or why there is none."""
+    """One thing that a provider found for a profile: a post, or why there is none.
 
-    profile_url: str
+    With neither, or of no profile, it was not understood; *fields* then names its parts, never what they hold.
+    """
+
+    profile_url: str = ""
     post: Post | None = None
     error: str = ""
+    fields: tuple[str, ...] = ()
+
+
+def profile_id(url: str) -> LeadId | None:
+    """What all spellings of a profile's URL have in common; of a name that is no URL, the name. None: no database would
+    take it.
+    """
+    for read in (lead_id_of_url, read_lead_id):
+        try:
+            return read(url.strip())
+        except BadInput:
+            continue
+    return None

@@ -53,8 +53,12 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class UsageLine:
-    """What some calls used. *group*: the value of each thing that was grouped by. *open_calls*: not settled (yet)."""
+    """What some calls used. *group*: the value of each thing that was grouped by. *open_calls*: not settled (yet).
+
+    *priced_by*: the price lists by which costs were reckoned, `source version`, where that is known.
+    """
 
     group: Mapping[str, str]
     tally: Tally
     open_calls: int = 0
+    priced_by: tuple[str, ...] = ()

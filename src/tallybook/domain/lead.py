@@ -88,6 +88,14 @@ def lead_id_of_url(url: object) -> LeadId:
     return read_lead_id(rest, named=f"profile URL {url!r}")
 
 
+def lead_ids_meant_by(text: str) -> tuple[LeadId, ...]:
+    """*text* as an id, and as the id its URL gives."""
+    try:
+        return tuple(dict.fromkeys((text, lead_id_of_url(text))))
+    except BadInput:
+        return (text,)
+
+
 def read_lead_id(text: object, *, named: str = "a lead id") -> LeadId:
     """*text* as a lead id: non-empty, printable. Raises BadInput."""
     if not isinstance(text, str) or not text.strip():

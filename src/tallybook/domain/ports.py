@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from tallybook.domain.client import Client, ClientId
 from tallybook.domain.errors import ProviderStop
-from tallybook.domain.external import ExternalRun, Found, Look, Tag
+from tallybook.domain.external import ExternalRun, Found, Look, Tag, Taken
 from tallybook.domain.lead import Lead, Post
 from tallybook.domain.outcome import FailReason, LeadId, Outcome
 from tallybook.domain.rubric import Attribute, Rubric, Verdict
@@ -43,8 +43,16 @@ class Store(Protocol):
     def load(self, lead_ids: Sequence[LeadId]) -> Sequence[Lead]:
         """These leads with their posts, in any order. One that is gone is left out."""
 
+    def of_profiles(self, profiles: Sequence[LeadId]) -> Sequence[LeadId]:
+        """The leads whose profile URL has one of these as its `profile_id`, in id order. It may take a look at all."""
+
     def save(self, operation: OperationName, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes back, by lead id. Saving twice equals saving once."""
+
+    def add_posts(self, outcomes: Sequence[Outcome]) -> None:
+        """Merge the posts of harvests that came to nothing else, for their leads have an outcome already. Nothing but
+        the posts changes, and twice equals once.
+        """
 
 
 class Clients(Protocol):
@@ -66,11 +74,14 @@ class Clients(Protocol):
 class Meter(Protocol):
     """Books the calls of one chunk, and lets each of them through in its turn. A scorer wraps every attempt in it."""
 
-    async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
+    async def start(
+        self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN, patient: bool = True
+    ) -> str:
         """Book that a paid call is about to be made; durable when this returns. Gives the call's id.
 
         Waits while the calls of this minute are used up. *estimate* is set aside from the client's and the run's
-        budget until the call is settled. Raises BudgetExhausted.
+        budget until the call is settled. Raises BudgetExhausted; and NoRoom where what is left of a budget is set aside
+        for calls in flight, unless it is *patient* and waits for them.
         """
 
     def settle(self, call_id: str, *, result: str, usage: Usage, refused: bool = False) -> None:
@@ -174,8 +185,8 @@ class Harvester(Protocol):
 class ExternalRuns(Protocol):
     """The external runs of one operation run, in the books."""
 
-    async def in_flight(self) -> frozenset[LeadId] | None:
-        """The leads that some external run is at work on. None: there is one of which only the result will tell."""
+    async def taken(self, leads: Sequence[LeadId]) -> Taken:
+        """Which of *leads* an external run is at work on, or has brought an outcome."""
 
     async def starting(self, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         """Book that an external run is about to be started for *leads*; durable when this returns."""
@@ -183,8 +194,14 @@ class ExternalRuns(Protocol):
     async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         """It was, and has an id. Durable when this returns."""
 
-    async def not_started(self, call_id: str, *, certain: bool) -> None:
-        """It was refused; or else nobody knows, for the answer was lost: then news of it may still come."""
+    async def refused(self, call_id: str) -> None:
+        """It was not: the provider said so."""
+
+    def in_doubt(self, call_id: str) -> None:
+        """Nobody knows, for the answer was lost: news of it may still come."""
+
+    async def cost_of_a_lead(self) -> Money | None:
+        """What was billed for a lead of late, on average; None: there was no bill yet."""
 
     def tag(self, call_id: str, until: datetime) -> Tag:
         """What the external run is to know of us."""
@@ -238,8 +255,8 @@ class Operation(Protocol):
 class Collected:
     """The result of an external run that is over. *outcomes*: for its leads, with all that was found for them.
 
-    *cost*: as `Look.cost`. *strangers*: profiles found that are no leads of the client. *error*: it came to nothing
-    that could be booked for a lead.
+    *cost*: as `Look.cost`. *strangers*: profiles found that are no leads of the client. *unread*: what was not
+    understood of the answer, in a sentence. *finish_reason* and *error*: how, and why, it went wrong.
     """
 
     result: str
@@ -247,11 +264,16 @@ class Collected:
     cost: Money | None = None
     ended_at: datetime | None = None
     strangers: int = 0
+    unread: str = ""
+    finish_reason: str | None = None
     error: str = ""
 
 
 Load = Callable[[Sequence[LeadId]], Awaitable[Sequence[Lead]]]
 """These leads of the client, with their posts; one that is not there is left out."""
+
+Find = Callable[[Sequence[LeadId]], Awaitable[Sequence[LeadId]]]
+"""As `Store.of_profiles`."""
 
 
 @runtime_checkable
@@ -278,11 +300,18 @@ class OutsideOperation(Operation, Protocol):
     def is_due(self, candidate: Candidate, now: datetime) -> bool:
         """Is its last result old enough?"""
 
+    def last_done(self, candidate: Candidate) -> datetime | None:
+        """When its last result was reached; None: never."""
+
     async def look(self, external: ExternalRun) -> Look:
         """Raises ProviderError."""
 
-    async def collect(self, external: ExternalRun, look: Look, load: Load, hashes: Mapping[LeadId, str]) -> Collected:
-        """Everything that came of an external run that is over. Raises ProviderError."""
+    async def collect(
+        self, external: ExternalRun, look: Look, load: Load, hashes: Mapping[LeadId, str], find: Find
+    ) -> Collected:
+        """Everything that came of an external run that is over. *find* is asked where nobody has said for whom it was.
+        Raises ProviderError.
+        """
 
     async def give_up(self, external: ExternalRun) -> None:
         """Have the provider end it. Raises ProviderError."""

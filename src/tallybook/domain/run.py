@@ -319,10 +319,11 @@ class Run:
     @property
     def goes_on_at(self) -> datetime | None:
         """When a paused run goes on by itself: as a whole, or the first of its clients. None when it does not, or not
-        before its pause has run out.
+        before its pause has run out. A run without its clients has the time of the first of them as its own.
         """
         if self.status is not Status.PAUSED or self.paused_at is None:
             return None
-        waking = [self.wake_at] if self.stop is not None else [each.wake_at for each in self.clients]
+        as_a_whole = self.stop is not None or not self.clients
+        waking = [self.wake_at] if as_a_whole else [each.wake_at for each in self.clients]
         first = min((at for at in waking if at is not None), default=None)
         return first if first is not None and first < self.paused_at + LONGEST_PAUSE else None

@@ -1,7 +1,8 @@
-"""Which leads an operation that works outside may take today."""
+"""Which leads an operation that works outside may take today, and which of them first."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from tallybook.domain.client import Client
@@ -12,14 +13,20 @@ from tallybook.ledger.ledger import Ledger
 
 TARGET_REACHED = "daily_target_reached"
 """The finish_reason of an operation whose client has had its leads for today."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+Rank = Callable[[Candidate], datetime]
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Which leads may be taken: so many that are *left*, and those of them that are *old_enough*."""
+    """Which leads may be taken: so many that are *left*, and those of them that are *old_enough*.
+
+    *rank*: of more than may be taken, those of the earliest rank are; None: those of the lowest ids.
+    """
 
     left: int | None = None
     old_enough: Callable[[Candidate], bool] = lambda _: True
+    rank: Rank | None = None
 
     def within(self, limit: int | None) -> int | None:
         """The smaller of the two; None is no limit."""
@@ -27,13 +34,26 @@ class Bounds:
 
 
 def bounds_of(ledger: Ledger, key: OperationKey, operation: Operation, client: Client) -> Bounds:
-    """Of an operation that works outside: what its client's daily target leaves, and what it has not just looked at."""
+    """Of an operation that works outside: what its client's daily target leaves, of what it has not just looked at and
+    no earlier run has under way. Those it has never looked at come first, then those it has not looked at for longest.
+    """
     if not isinstance(operation, OutsideOperation):
         return Bounds()
     now = ledger.clock()
     target = operation.daily_target(client)
-    if target is None:
-        return Bounds(None, lambda each: operation.is_due(each, now))
-    midnight = now.astimezone(ZoneInfo(client.timezone or "UTC")).replace(hour=0, minute=0, second=0, microsecond=0)
-    taken = ledger_external.taken_since(ledger.database, key, midnight)
-    return Bounds(max(0, target - taken), lambda each: operation.is_due(each, now))
+    busy = ledger_external.in_flight(ledger.database, key.client_id, key.operation)
+    return Bounds(
+        left=None if target is None else max(0, target - _taken_today(ledger, key, client, now)),
+        old_enough=lambda each: each.lead_id not in busy and operation.is_due(each, now),
+        rank=lambda each: operation.last_done(each) or LONG_AGO,
+    )
+
+
+def _taken_today(ledger: Ledger, key: OperationKey, client: Client, now: datetime) -> int:
+    midnight = midnight_before(now, ZoneInfo(client.timezone or "UTC"))
+    return ledger_external.taken_since(ledger.database, key, midnight)
+
+
+def midnight_before(now: datetime, zone: ZoneInfo) -> datetime:
+    """When the day began there. Where clocks are changed at midnight: at the first of two, or when the clocks jump."""
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)

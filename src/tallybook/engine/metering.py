@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tallybook.domain.client import ClientId
-from tallybook.domain.errors import ProviderStop
+from tallybook.domain.errors import NoRoom, ProviderStop
 from tallybook.domain.ports import UNKNOWN
 from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine.permits import Place
@@ -106,7 +106,9 @@ class ChunkMeter:
         self._stopped = stopped
         self._under_way: set[str] = set()
 
-    async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
+    async def start(
+        self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN, patient: bool = True
+    ) -> str:
         while True:
             turn = await self._turn(provider)
             let_through = False
@@ -118,6 +120,8 @@ class ChunkMeter:
                     return call_id
             finally:
                 turn.settle(let_through)
+            if not patient:
+                raise NoRoom("what is left of the budget is set aside for calls in flight")
             await self.pause(AGAIN_AFTER_S)
 
     async def _turn(self, provider: str) -> Turn:

@@ -4,9 +4,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
-from tallybook.domain.client import Client
+from tallybook.domain.batches import batched
+from tallybook.domain.client import Client, ClientId
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, Kind, LeadId, SkipReason
 from tallybook.domain.ports import (
@@ -28,14 +28,13 @@ from tallybook.domain.rubric import Attribute, Rubric, rubric_version
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Estimate, Usage
 from tallybook.engine import worklist
-from tallybook.engine.bounds import bounds_of
+from tallybook.engine.bounds import Bounds, bounds_of
 from tallybook.engine.pages import PAGE
 from tallybook.engine.runner import not_configured
+from tallybook.engine.worklist import Due
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write.starts import Request
-
-T = TypeVar("T")
 
 
 class SilentScorer:
@@ -71,7 +70,9 @@ class SilentScorer:
 class NoMeter:
     """There is nothing to book."""
 
-    async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
+    async def start(
+        self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN, patient: bool = True
+    ) -> str:
         return ""
 
     def settle(self, call_id: str, *, result: str, usage: Usage, refused: bool = False) -> None:
@@ -159,19 +160,32 @@ def _of_operation(looking: _Looking, name: OperationName, operation: Operation |
 
 def _counted(looking: _Looking, operation: Operation, job: Job) -> OperationPreview:
     """Goes through everything that is due, beyond the limit too."""
-    scope = (looking.client.client_id, operation.name)
-    due = beyond = 0
-    skips: dict[str, int] = {}
-    bounds = bounds_of(looking.ledger, OperationKey("", *scope), operation, looking.client)
+    bounds = bounds_of(looking.ledger, OperationKey("", *_scope(looking, operation)), operation, looking.client)
     limit = bounds.within(looking.limit)
-    for part in worklist.due(looking.ledger, looking.store, scope, job.rubric_version, old_enough=bounds.old_enough):
-        room = len(part.candidates) if limit is None else max(0, limit - due)
-        taken = part.candidates[:room]
-        _add(skips, _skips(looking, operation, job, taken, {each.lead_id for each in part.given_up}))
-        due += len(taken)
-        beyond += len(part.candidates) - len(taken)
-    waiting = _all_candidates(looking.store, operation.name) - due - beyond
-    return OperationPreview(operation.name, due, skips, waiting, beyond, estimate=looking.scorer.take_estimate())
+    due = 0
+    skips: dict[str, int] = {}
+    for part in _due(looking, operation, job, bounds, limit):
+        _add(skips, _skips(looking, operation, job, part.candidates, {each.lead_id for each in part.given_up}))
+        due += len(part.candidates)
+    every = due if limit is None else sum(len(each.candidates) for each in _due(looking, operation, job, bounds, None))
+    waiting = _all_candidates(looking.store, operation.name) - every
+    return OperationPreview(operation.name, due, skips, waiting, every - due, estimate=looking.scorer.take_estimate())
+
+
+def _scope(looking: _Looking, operation: Operation) -> tuple[ClientId, OperationName]:
+    return looking.client.client_id, operation.name
+
+
+def _due(looking: _Looking, operation: Operation, job: Job, bounds: Bounds, limit: int | None) -> Iterator[Due]:
+    return worklist.due(
+        looking.ledger,
+        looking.store,
+        _scope(looking, operation),
+        job.rubric_version,
+        limit=limit,
+        old_enough=bounds.old_enough,
+        rank=bounds.rank,
+    )
 
 
 def _add(sums: dict[str, int], more: Mapping[str, int]) -> None:
@@ -220,8 +234,3 @@ def _skipped_unasked(worked: Worked) -> Mapping[str, int]:
 
 async def _work(operation: Operation, leads: Sequence[Lead], job: Job) -> Worked:
     return await operation.work(leads, job)
-
-
-def batched(things: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Parts of at most *size*, in order."""
-    return (things[first : first + size] for first in range(0, len(things), size))

@@ -228,11 +228,11 @@ class Runner:
             return
         operation = self._operations.get(key.operation)
         if operation is None:
-            self._ledger.do(endings.close_operation, key, finish_reason=not_configured(key.operation, tenant.client))
+            self._close_unworked(key, work, not_configured(key.operation, tenant.client))
             return
         reason = operation.does_not_apply(tenant.client, tenant.rubric)
         if reason is not None:
-            self._ledger.do(endings.close_operation, key, finish_reason=reason)
+            self._close_unworked(key, work, reason)
             return
         try:
             self._work_through(OpenOperation(key, operation, tenant, work, limit), frozen=status is status.RUNNING)
@@ -240,8 +240,17 @@ class Runner:
             if not work.handing_back:
                 self._pause(key, work, stop)
         except StoreUnavailable as error:
-            if not work.told:
+            if not (work.told or self._waits(key, work)):
                 self._close_without_store(key, error)
+
+    def _close_unworked(self, key: OperationKey, work: ClientWork, reason: str | None) -> None:
+        if not self._waits(key, work):
+            self._ledger.do(endings.close_operation, key, finish_reason=reason)
+
+    def _waits(self, key: OperationKey, work: ClientWork) -> bool:
+        """Nothing closes over external runs that are under way: they were paid for."""
+        work.waiting = self._ledger.do(waiting.wait_for, ClientKey(key.run_id, key.client_id), self._worker)
+        return work.waiting
 
     def _work_through(self, opened: OpenOperation, *, frozen: bool) -> None:
         if not frozen and not self._freeze(opened):
@@ -256,7 +265,7 @@ class Runner:
     def _freeze(self, opened: OpenOperation) -> bool:
         """False: nothing may be done today, and it was closed."""
         bounds = bounds_of(self._ledger, opened.key, opened.operation, opened.tenant.client)
-        if bounds.left == 0:
+        if bounds.left == 0 and not ledger_work.last_frozen(self._ledger.database, opened.key)[1]:
             self._ledger.do(endings.close_operation, opened.key, finish_reason=TARGET_REACHED)
             return False
         worklist.freeze(
@@ -273,10 +282,10 @@ class Runner:
     def _close(self, opened: OpenOperation) -> bool:
         """What external runs work on is waited for, without a thread. What they have left undone is begun again."""
         key = opened.key
-        if isinstance(opened.operation, OutsideOperation):
-            opened.work.waiting = self._ledger.do(waiting.wait_for, ClientKey(key.run_id, key.client_id), self._worker)
-            if opened.work.waiting or ledger_work.pending(self._ledger.database, key, after="", limit=1):
-                return False
+        if isinstance(opened.operation, OutsideOperation) and (
+            self._waits(key, opened.work) or ledger_work.pending(self._ledger.database, key, after="", limit=1)
+        ):
+            return False
         self._ledger.do(endings.close_operation, key)
         return True
 

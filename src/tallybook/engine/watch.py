@@ -12,14 +12,14 @@ from tallybook.database import Tx
 from tallybook.domain.errors import Conflict, NotFound
 from tallybook.domain.ports import Clients
 from tallybook.domain.run import LONGEST_PAUSE, Blocked, Stop
-from tallybook.engine import lease
+from tallybook.engine import deliveries, lease
 from tallybook.engine.queues import Queues
 from tallybook.engine.runner import Limits, Runner, outlive, tried
 from tallybook.engine.schedule import Keeper
 from tallybook.engine.stopping import CLIENT_TIMEOUT
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.write import budgets, claims, dispatch, starts, stops
+from tallybook.ledger.write import budgets, claims, dispatch, inbox, starts, stops
 from tallybook.ledger.write.starts import Request
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ WAKE_EVERY_S = 2.0
 SCHEDULES_EVERY_S = 1.0
 LOOK_OUTSIDE_EVERY_S = 0.25
 RECONCILE_EVERY_S = 5.0
+DELIVERIES_EVERY_S = 10.0
 HOUSEKEEPING_EVERY_S = 60.0
 PLAN_AGAIN_AFTER_S = 5.0
 MOST_PLAN_TRIES = 5
@@ -93,6 +94,7 @@ class Watcher:
         self._every(LOOK_OUTSIDE_EVERY_S, self._runner.collector.look_around, "looking after external runs")
         self._every(LOOK_FOR_WORK_EVERY_S, self._look_for_work, "looking for work")
         self._every(RECONCILE_EVERY_S, self._reconcile, "reconciling the queue")
+        self._every(DELIVERIES_EVERY_S, self._apply_deliveries, "applying deliveries")
         self._every(HOUSEKEEPING_EVERY_S, self._keep_house, "keeping house")
 
     def _every(self, seconds: float, duty: Callable[[], None], what: str) -> None:
@@ -176,6 +178,10 @@ class Watcher:
             if self._ledger.do(dispatch.reissue, ticket):
                 log.warning("%s ended before its client run did; it is put back", ticket.workflow_id)
         self._queues.enqueue([ticket for ticket in tickets if ticket not in used_up])
+        self._runner.collector.put_back_stranded()
+
+    def _apply_deliveries(self) -> None:
+        deliveries.apply_left(self._ledger, self._clients)
 
     # -- taking over
 
@@ -211,4 +217,5 @@ class Watcher:
         for run_id in ledger_work.paused_before(self._ledger.database, self._ledger.clock() - LONGEST_PAUSE):
             self._tell(stops.expire_pause, run_id)
         self._ledger.do(budgets.forget_old)
+        self._ledger.do(inbox.forget_old)
         self._queues.prune()

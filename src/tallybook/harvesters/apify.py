@@ -4,16 +4,19 @@ Facts of Apify used here: ad-hoc webhooks are given at the start, with templates
 of what they say is signed or believed, the run is asked for by its id; its figure `usageTotalUsd` is what is billed.
 """
 
+import math
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tallybook.domain.errors import ProviderError, ProviderStop
-from tallybook.domain.external import Found, Look, Tag
-from tallybook.domain.lead import Post
+from tallybook.domain.errors import BadInput, NoRoom, ProviderError, ProviderStop
+from tallybook.domain.external import Found, Look, Tag, profile_id
+from tallybook.domain.fields import storable
+from tallybook.domain.lead import Post, lead_id_of_url
 from tallybook.domain.outcome import FailReason
 from tallybook.domain.run import Blocked
 from tallybook.domain.tally import Money
@@ -38,13 +41,28 @@ RESULTS: Mapping[str, str] = {
 """Statuses in which a run is over, and how the books call them."""
 REQUEST_TIMEOUT = timedelta(seconds=30)
 
-# Actors differ in how they call things; the first name that holds something counts.
-PROFILE_NAMES = ("inputUrl", "targetUrl", "profileUrl", "profile_url", "query", "authorProfileUrl", "author.url")
-POST_NAMES = ("url", "postUrl", "post_url", "linkedinUrl", "shareUrl")
-TEXT_NAMES = ("text", "content", "commentary", "postText", "description")
-TIME_NAMES = ("postedAt", "postedAtISO", "posted_at", "publishedAt", "date", "timestamp")
+# Actors differ in how they call things; the first name that holds something usable counts. Where it holds an object,
+# that is looked for inside it, under the second names.
+PROFILE_NAMES = (
+    "inputUrl", "input_url", "targetUrl", "target_url", "profileUrl", "profile_url", "linkedinProfileUrl", "query",
+    "input", "profile", "authorProfileUrl", "author_profile_url", "authorUrl", "author_url", "author",
+)  # fmt: skip
+PROFILE_INSIDE = ("targetUrl", "target_url", "profileUrl", "profile_url", "linkedinUrl", "linkedin_url", "url")
+POST_NAMES = ("url", "postUrl", "post_url", "linkedinUrl", "linkedin_url", "shareUrl", "share_url", "postLink", "link")
+POST_INSIDE = POST_NAMES
+TEXT_NAMES = ("text", "content", "commentary", "postText", "post_text", "description")
+TEXT_INSIDE = ("text", "content")
+TIME_NAMES = (
+    "postedAt", "postedAtISO", "posted_at", "publishedAt", "published_at", "date", "timestamp", "postedAtTimestamp",
+)  # fmt: skip
+TIME_INSIDE = ("date", "iso", "timestamp", "postedAt", "posted_at")
 REPOST_NAMES = ("isRepost", "is_repost", "reshared", "isReshare")
-ERROR_NAMES = ("error", "errorMessage")
+ERROR_NAMES = ("error", "errorMessage", "error_message")
+ERROR_INSIDE = ("message", "type", "code")
+PLAIN_NAME = re.compile(r"[\w.$@#-]{1,40}")
+LONGEST_DETAIL = 500
+YEAR_5138 = 100_000_000_000
+"""As seconds since 1970: a larger number counts milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -107,18 +125,22 @@ class ApifyHarvester:
         if run is None:
             return Look(over=True, result="lost", detail="Apify does not know the run")
         result = RESULTS.get(run.status)
-        cost = None if run.usage_total_usd is None else Money.usd(Decimal(str(run.usage_total_usd)))
-        return Look(result is not None, result or "", cost, run.finished_at, run.status_message or "")
+        return Look(
+            over=result is not None,
+            result=result or "",
+            cost=_cost(run.usage_total_usd),
+            ended_at=run.finished_at,
+            detail=storable(run.status_message or "")[:LONGEST_DETAIL],
+            task=run.actor_task_id,
+        )
 
     async def found(self, external_id: str) -> AsyncIterator[Found]:
         with _told_as_ours("reading the dataset"):
             run = await self._client().run(external_id).get()
             if run is None:
-                return
+                raise ProviderError("Apify does not know the run any more", reason=FailReason.UNAVAILABLE)
             async for item in self._client().dataset(run.default_dataset_id).iterate_items():
-                told = found_in(item)
-                if told is not None:
-                    yield told
+                yield found_in(item)
 
     async def abort(self, external_id: str) -> None:
         with _told_as_ours("aborting the run"):
@@ -142,35 +164,78 @@ class ApifyHarvester:
 # -- what it found -----------------------------------------------------------------------------------------------------
 
 
-def found_in(item: Mapping[str, Any]) -> Found | None:
-    """What an item of the dataset says; None: nothing of a profile."""
-    profile = _first(item, PROFILE_NAMES)
-    if not isinstance(profile, str) or not profile.strip():
+def found_in(item: object) -> Found:
+    """What an item of the dataset says. Of one that is not understood, the names of its fields."""
+    if not isinstance(item, Mapping):
+        return Found()
+    profile = _first(item, PROFILE_NAMES, PROFILE_INSIDE, _url) or _first(item, PROFILE_NAMES, PROFILE_INSIDE, _text)
+    if profile is not None and (post := _post_in(item, profile)):
+        return Found(profile, post)
+    error = _first(item, ERROR_NAMES, ERROR_INSIDE, _text)
+    if profile is not None and error is not None:
+        return Found(profile, error=error)
+    return Found(profile or "", fields=tuple(_fields_of(item)))
+
+
+def _post_in(item: Mapping[str, Any], profile: str) -> Post | None:
+    def usable(value: object) -> str | None:
+        """An item about the profile itself has the profile's address where others have that of a post."""
+        text = _text(value)
+        return None if text is None or profile_id(text) == profile_id(profile) else text
+
+    url = _first(item, POST_NAMES, POST_INSIDE, usable)
+    if url is None:
         return None
-    url = _first(item, POST_NAMES)
-    if isinstance(url, str) and url.strip():
-        posted_at = _first(item, TIME_NAMES)
-        return Found(
-            profile,
-            Post(
-                url.strip(),
-                str(_first(item, TEXT_NAMES) or ""),
-                str(posted_at) if posted_at else None,
-                _first(item, REPOST_NAMES) is True,
-            ),
-        )
-    error = _first(item, ERROR_NAMES)
-    return Found(profile, error=str(error)) if error else None
+    text = _first(item, TEXT_NAMES, TEXT_INSIDE, _text)
+    is_repost = any(item.get(name) is True for name in REPOST_NAMES)
+    return Post(url, text or "", _first(item, TIME_NAMES, TIME_INSIDE, _time), is_repost)
 
 
-def _first(item: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((value for value in (_at(item, name) for name in names) if value is not None), None)
+def _first(
+    item: Mapping[str, Any], names: Sequence[str], inside: Sequence[str], usable: Callable[[object], str | None]
+) -> str | None:
+    """What is usable under the first of *names* that holds such, be it in an object under one of those *inside*."""
+    for name in names:
+        value = item.get(name)
+        held = map(value.get, inside) if isinstance(value, Mapping) else (value,)
+        told = next(filter(None, map(usable, held)), None)
+        if told is not None:
+            return told
+    return None
 
 
-def _at(item: Any, path: str) -> Any:
-    for name in path.split("."):
-        item = item.get(name) if isinstance(item, Mapping) else None
-    return item
+def _text(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _url(value: object) -> str | None:
+    try:
+        lead_id_of_url(value)
+    except BadInput:
+        return None
+    return _text(value)
+
+
+def _time(value: object) -> str | None:
+    """A number counts seconds or milliseconds since 1970."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return _text(value)
+    try:
+        at = datetime.fromtimestamp(value / 1000 if value > YEAR_5138 else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at.isoformat(timespec="seconds")
+
+
+def _fields_of(item: Mapping[str, Any]) -> Iterator[str]:
+    """How its fields are called, and those of the objects in it. What does not look like a name is not repeated."""
+    for name, value in item.items():
+        inside = (f"{name}.{each}" for each in value) if isinstance(value, Mapping) and value else (name,)
+        yield from (each if PLAIN_NAME.fullmatch(each) else "?" for each in inside)
+
+
+def _cost(usd: float | None) -> Money | None:
+    return None if usd is None or not math.isfinite(usd) else Money.usd(Decimal(str(usd)))
 
 
 # -- what went wrong ---------------------------------------------------------------------------------------------------
@@ -186,6 +251,9 @@ def _told_as_ours(what: str) -> Iterator[None]:
         yield
     except ApifyApiError as error:
         raise _of_answer(what, error.status_code, error.type or "", str(error.message or "")) from None
+    except (ValueError, LookupError) as error:  # it could not read what it was answered
+        text = f"Apify gave no answer of its kind when {what}: {type(error).__name__}"
+        raise ProviderError(text, reason=FailReason.UNAVAILABLE) from None
     except (ApifyClientError, HTTPError, TimeoutError, OSError) as error:
         text = f"Apify did not answer when {what}: {type(error).__name__}"
         raise ProviderError(text, reason=FailReason.UNAVAILABLE) from None
@@ -200,8 +268,14 @@ _STOPS: Mapping[int, tuple[FailReason, Blocked]] = {
 }
 
 
+_FULL = ("actor-memory-limit-exceeded", "concurrent-runs-limit-exceeded")
+"""Refusals that end when other runs do."""
+
+
 def _of_answer(what: str, status: int, kind: str, message: str) -> ProviderError:
-    text = f"Apify refused {what} ({status} {kind}): {message}"
+    text = storable(f"Apify refused {what} ({status} {kind}): {message}")
+    if kind in _FULL:
+        return NoRoom(text)
     if status in _STOPS:
         reason, blocked = _STOPS[status]
         return ProviderStop(text, reason=reason, blocked_reason=blocked)

@@ -1,19 +1,33 @@
 """External runs as operations and their collector ask for them."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from tallybook.database import Database, stamp
-from tallybook.domain.external import ExternalRun, ExternalState, Tag
+from tallybook.database import Database, rows_of, stamp
+from tallybook.domain.batches import batched
+from tallybook.domain.client import ClientId
+from tallybook.domain.external import ExternalRun, ExternalState, Tag, Taken
 from tallybook.domain.outcome import LeadId
+from tallybook.domain.run import OperationName
+from tallybook.domain.tally import Money
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.server_tables import external_runs
-from tallybook.ledger.tables import operation_runs, worklist
+from tallybook.ledger.tables import calls, outcomes, worklist
 from tallybook.ledger.write import external
+from tallybook.ledger.write.external import Whose
+
+AT_ONCE = 500
+"""Leads asked for in one statement."""
+LAST_BILLS = 20
+LONGEST_START = timedelta(minutes=2)
+"""Longer than any provider is given to answer that it has started a run."""
+OPEN = external_runs.c.state != ExternalState.ENDED
 
 
 class ExternalBook:
@@ -25,19 +39,25 @@ class ExternalBook:
         self._source = source
         self._first_look = first_look
 
-    async def in_flight(self) -> frozenset[LeadId] | None:
-        return in_flight(self._ledger.database, self._key)
+    async def taken(self, leads: Sequence[LeadId]) -> Taken:
+        return await asyncio.to_thread(taken, self._ledger.database, self._key, leads)
 
     async def starting(self, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         unborn = ExternalRun(self._source, "", *self._key, call_id, until, leads=tuple(leads)).unborn
-        await self._ledger.wait(external.start, unborn, self.now() + 2 * self._first_look)
-
-    async def not_started(self, call_id: str, *, certain: bool) -> None:
-        await self._ledger.wait(external.forget if certain else external.doubt, call_id, self._source)
+        await self._ledger.wait(external.start, unborn, self.now() + max(2 * self._first_look, LONGEST_START))
 
     async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         named = ExternalRun(self._source, external_id, *self._key, call_id, until, leads=tuple(leads))
         await self._ledger.wait(external.start, named, self.now() + self._first_look)
+
+    async def refused(self, call_id: str) -> None:
+        await self._ledger.wait(external.forget, call_id, self._source)
+
+    def in_doubt(self, call_id: str) -> None:
+        self._ledger.submit(external.doubt, call_id, self._source, self.now() + 2 * self._first_look)
+
+    async def cost_of_a_lead(self) -> Money | None:
+        return await asyncio.to_thread(cost_of_a_lead, self._ledger.database, self._key.client_id, self._source)
 
     def tag(self, call_id: str, until: datetime) -> Tag:
         return Tag(self._key.run_id, self._key.client_id, call_id, until)
@@ -46,46 +66,101 @@ class ExternalBook:
         return self._ledger.clock()
 
 
-def in_flight(database: Database, key: OperationKey) -> frozenset[LeadId] | None:
-    """The leads that external runs of this operation run work on. None: one of them was started by a process that died
-    before it had booked for whom.
+def taken(database: Database, key: OperationKey, leads: Sequence[LeadId]) -> Taken:
+    """Which of *leads* need no external run to be started, in one view: one that ends meanwhile has them still, or its
+    outcomes are there.
     """
     statement = sa.select(external_runs.c.leads).where(
-        *(external_runs.c[name] == value for name, value in zip(key._fields, key, strict=True)),
-        external_runs.c.state != ExternalState.ENDED,
+        *(external_runs.c[name] == value for name, value in zip(key._fields, key, strict=True)), OPEN
     )
+    done: set[LeadId] = set()
     with database.reading() as connection:
         told = [leads for (leads,) in connection.execute(statement)]
-    if None in told:
-        return None
-    return frozenset(lead for leads in told for lead in json.loads(leads))
+        for part in batched(leads, AT_ONCE):
+            with_outcome = _of_leads(outcomes, key, part).with_only_columns(outcomes.c.lead_id)
+            done.update(connection.execute(with_outcome).scalars())
+    named = None if None in told else frozenset(lead for leads in told for lead in json.loads(leads)) | done
+    return Taken(len(told), named)
 
 
-def any_due(database: Database, now: datetime) -> bool:
-    """Is there an external run whose provider is to be asked?"""
-    due = sa.select(external_runs.c.source).where(external_runs.c.look_at <= stamp(now)).limit(1)
-    with database.reading() as connection:
-        return connection.execute(due).first() is not None
-
-
-def hashes_of(database: Database, key: OperationKey) -> Mapping[LeadId, str]:
-    """The input of each lead of a worklist, as it was frozen."""
-    statement = sa.select(worklist.c.lead_id, worklist.c.input_hash).where(
-        *(worklist.c[name] == value for name, value in zip(key._fields, key, strict=True))
+def in_flight(database: Database, client_id: ClientId, operation: OperationName) -> frozenset[LeadId]:
+    """The leads of a client that external runs of any run are at work on, as far as they are known."""
+    statement = sa.select(external_runs.c.leads).where(
+        external_runs.c.client_id == client_id,
+        external_runs.c.operation == operation,
+        external_runs.c.leads.is_not(None),
+        OPEN,
     )
     with database.reading() as connection:
-        return {lead_id: input_hash or "" for lead_id, input_hash in connection.execute(statement)}
+        return frozenset(lead for (leads,) in connection.execute(statement) for lead in json.loads(leads))
+
+
+def cost_of_a_lead(database: Database, client_id: ClientId, source: str) -> Money | None:
+    """What a client's last external runs at a provider were billed for a lead, on average."""
+    statement = (
+        sa.select(external_runs.c.leads, calls.c.cost_pico_usd)
+        .join(calls, calls.c.call_id == external_runs.c.call_id)
+        .where(
+            external_runs.c.client_id == client_id,
+            external_runs.c.source == source,
+            external_runs.c.leads.is_not(None),
+            calls.c.cost_pico_usd.is_not(None),
+        )
+        .order_by(external_runs.c.started_at.desc())
+        .limit(LAST_BILLS)
+    )
+    with database.reading() as connection:
+        bills = [(len(json.loads(leads)), int(pico_usd)) for leads, pico_usd in connection.execute(statement)]
+    leads = sum(each for each, _ in bills)
+    return Money(sum(pico_usd for _, pico_usd in bills) // leads) if leads else None
+
+
+def any_due(database: Database, now: datetime, whose: Whose = None) -> bool:
+    """Is there an external run whose provider is to be asked?"""
+    which, values = external.due(now, whose)
+    with database.reading() as connection:
+        return bool(rows_of(connection, f"SELECT 1 FROM @external_runs e WHERE {which} LIMIT 1", values))
+
+
+def hashes_of(database: Database, key: OperationKey, leads: Sequence[LeadId] | None) -> Mapping[LeadId, str]:
+    """The input of each of *leads* on a worklist, as it was frozen. None: of all that are on it."""
+    if leads is None:
+        statements = [_of_operation(worklist, key)]
+    else:
+        statements = [_of_leads(worklist, key, part) for part in batched(leads, AT_ONCE)]
+    found: dict[LeadId, str] = {}
+    with database.reading() as connection:
+        for statement in statements:
+            asked = statement.with_only_columns(worklist.c.lead_id, worklist.c.input_hash)
+            found.update((lead_id, input_hash or "") for lead_id, input_hash in connection.execute(asked))
+    return found
+
+
+def _of_operation(table: sa.Table, key: OperationKey) -> sa.Select[Any]:
+    return sa.select(table).where(*(table.c[name] == value for name, value in zip(key._fields, key, strict=True)))
+
+
+def _of_leads(table: sa.Table, key: OperationKey, leads: Sequence[LeadId]) -> sa.Select[Any]:
+    return _of_operation(table, key).where(table.c.lead_id.in_(leads))
 
 
 def taken_since(database: Database, key: OperationKey, since: datetime) -> int:
-    """Leads of its client that other runs began to work on since then; of ended runs, those that came to something."""
-    done = operation_runs.c.scored + operation_runs.c.harvested + operation_runs.c.skipped + operation_runs.c.failed
-    each = sa.case((operation_runs.c.ended_at.is_(None), operation_runs.c.found), else_=done)
-    statement = sa.select(sa.func.coalesce(sa.func.sum(each), 0)).where(
-        operation_runs.c.client_id == key.client_id,
-        operation_runs.c.operation == key.operation,
-        operation_runs.c.started_at >= stamp(since),
-        operation_runs.c.run_id != key.run_id,
+    """Leads of its client for which other runs have had external runs started since then, each counted once. Of an
+    external run that somebody else started: those that it was found to be for.
+    """
+    of_client = (
+        external_runs.c.client_id == key.client_id,
+        external_runs.c.operation == key.operation,
+        external_runs.c.run_id != key.run_id,
+        external_runs.c.started_at >= stamp(since),
+        external_runs.c.attempt == 1,
+    )
+    named = sa.select(external_runs.c.leads).where(*of_client, external_runs.c.leads.is_not(None))
+    found = (
+        sa.select(worklist.c.lead_id)
+        .join(external_runs, sa.and_(*(external_runs.c[name] == worklist.c[name] for name in key._fields)))
+        .where(*of_client, external_runs.c.leads.is_(None))
     )
     with database.reading() as connection:
-        return int(connection.execute(statement).scalar_one())
+        leads = {lead for told in connection.execute(named).scalars() for lead in json.loads(told)}
+        return len(leads.union(connection.execute(found).scalars()))

@@ -1,6 +1,7 @@
 """Figures that are summed from rows when somebody asks: usage, distinct leads, tries left, the run before."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -149,15 +150,38 @@ def usage(
     *after*: what the last line seen was grouped by; a list goes on behind it.
     """
     groups = [GROUPS[name].label(name) for name in by]
-    statement = sa.select(*groups, *_sums_of_calls()).group_by(*groups).order_by(*groups).limit(limit)
+    equal = ((calls.c.run_id, run_id), (calls.c.client_id, client_id))
+    conditions = [column == value for column, value in equal if value is not None]
     if since is not None:
-        statement = statement.where(calls.c.started_at >= stamp(since))
-    for column, value in ((calls.c.run_id, run_id), (calls.c.client_id, client_id)):
-        statement = statement if value is None else statement.where(column == value)
+        conditions.append(calls.c.started_at >= stamp(since))
     if after:
-        statement = statement.where(sa.tuple_(*(GROUPS[name] for name in by)) > sa.tuple_(*after))
+        conditions.append(sa.tuple_(*(GROUPS[name] for name in by)) > sa.tuple_(*after))
+    summed = sa.select(*groups, *_sums_of_calls()).where(*conditions)
+    statement = summed.group_by(*groups).order_by(*groups).limit(limit)
     with database.reading() as connection:
-        return [_usage_line(by, tuple(row)) for row in connection.execute(statement)]
+        lines = [_usage_line(by, tuple(row)) for row in connection.execute(statement)]
+        lists = _price_lists(connection, by, conditions, lines)
+    return [replace(each, priced_by=tuple(lists.get(tuple(each.group.values()), ()))) for each in lines]
+
+
+def _price_lists(
+    connection: sa.Connection,
+    by: Sequence[str],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    lines: Sequence[UsageLine],
+) -> Mapping[tuple[str, ...], list[str]]:
+    """By which price lists the costs of *lines* were reckoned: what they are grouped by -> `source version`."""
+    groups = [GROUPS[name].label(name) for name in by]
+    columns = [*groups, calls.c.price_source, calls.c.price_version]
+    statement = sa.select(*columns).where(*conditions, calls.c.price_source.is_not(None))
+    if groups and lines:
+        last = sa.tuple_(*lines[-1].group.values())
+        statement = statement.where(sa.tuple_(*(GROUPS[name] for name in by)) <= last)
+    found: dict[tuple[str, ...], list[str]] = {}
+    for row in connection.execute(statement.group_by(*columns).order_by(*columns)):
+        *group, source, version = map(str, row)
+        found.setdefault(tuple(group), []).append(f"{source} {version}")
+    return found
 
 
 def _sums_of_calls() -> list[sa.ColumnElement[int]]:

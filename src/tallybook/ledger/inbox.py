@@ -1,12 +1,13 @@
-"""The inbox as it is read: every delivery, newest first."""
+"""The inbox as it is read: every delivery, newest first; and those that are yet to be applied."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from tallybook.database import Database, read_stamp
+from tallybook.database import Database, read_stamp, stamp
 from tallybook.domain.client import ClientId
 from tallybook.domain.delivery import State
 from tallybook.domain.errors import BadInput
@@ -27,6 +28,28 @@ class Received:
     run_id: str | None
     client_id: ClientId | None
     cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A delivery that is kept and not applied. *bound_to*: the client that its sender proved."""
+
+    source: str
+    delivery_id: str
+    bound_to: ClientId | None
+
+
+def left(database: Database, before: datetime, limit: int = 100) -> Sequence[Left]:
+    """Those that came before then, oldest first."""
+    statement = (
+        sa.select(inbox.c.source, inbox.c.delivery_id, inbox.c.headers)
+        .where(inbox.c.state == State.RECEIVED, inbox.c.received_at < stamp(before))
+        .order_by(inbox.c.received_at)
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(statement).all()
+    return [Left(source, delivery_id, json.loads(facts)["bound_to"]) for source, delivery_id, facts in rows]
 
 
 def list_deliveries(

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypedDict
 
 import sqlalchemy as sa
 
@@ -70,6 +71,20 @@ class Told:
     saved: bool
     outcome: Outcome
 
+    @property
+    def where(self) -> "Where":
+        return Where(run_id=self.run_id, operation=self.operation, at=self.at, late=self.late, saved=self.saved)
+
+
+class Where(TypedDict):
+    """All of `Told` but the outcome."""
+
+    run_id: str
+    operation: OperationName
+    at: datetime | None
+    late: bool
+    saved: bool
+
 
 def find_run(database: Database, text: str) -> str:
     """The run that *text* (a run id, a display form or a client-run label) means. Raises InvalidRunId, NotFound."""
@@ -129,7 +144,8 @@ def list_runs(
     only: ClientId | None = None,
 ) -> list[Run]:
     """Runs without their clients, claims and calls under way, newest first. *before*: the cursor, the
-    `created_at|run_id` of the last one seen. *where*: further conditions; *only*: the client whose figures count.
+    `created_at|run_id` of the last one seen. *where*: further conditions; *only*: the client whose figures count. One
+    that is paused because its clients are has the *wake_at* of the first of them.
     """
     statement = sa.select(runs).order_by(runs.c.created_at.desc(), runs.c.run_id.desc()).where(*where).limit(limit)
     if before is not None:
@@ -139,8 +155,10 @@ def list_runs(
         statement = statement.where(runs.c.stream == stream)
     with database.reading() as connection:
         rows = connection.execute(statement).mappings().all()
-        tallies = _tallies_of_runs(connection, [row["run_id"] for row in rows], only)
-        return [_run_of(row, tallies.get(row["run_id"], Tally())) for row in rows]
+        ids = [row["run_id"] for row in rows]
+        tallies, waking = _tallies_of_runs(connection, ids, only), _first_wakes(connection, ids, only)
+        found = [_run_of(row, tallies.get(row["run_id"], Tally())) for row in rows]
+    return [each if each.stop else replace(each, wake_at=waking.get(each.run_id)) for each in found]
 
 
 def cursor_of(seen: Run, database: Database) -> str:
@@ -159,6 +177,18 @@ def _tallies_of_runs(
         statement = statement.where(operation_runs.c.client_id == only)
     rows = connection.execute(statement.group_by(operation_runs.c.run_id))
     return {row[0]: Tally(*map(int, row[1:])) for row in rows}
+
+
+def _first_wakes(
+    connection: sa.Connection, run_ids: Sequence[str], only: ClientId | None = None
+) -> Mapping[str, datetime | None]:
+    """When the first of the clients that are paused alone goes on by itself."""
+    first = sa.func.min(client_runs.c.wake_at)
+    statement = sa.select(client_runs.c.run_id, first).where(client_runs.c.run_id.in_(run_ids))
+    if only is not None:
+        statement = statement.where(client_runs.c.client_id == only)
+    rows = connection.execute(statement.where(client_runs.c.wake_at.is_not(None)).group_by(client_runs.c.run_id))
+    return {row[0]: read_stamp(row[1]) for row in rows}
 
 
 def _run_of(

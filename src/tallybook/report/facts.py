@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from tallybook.domain.client import Client
 from tallybook.domain.figures import UsageLine
 from tallybook.domain.outcome import Outcome
-from tallybook.domain.run import ClientRun, OperationRun, Run
+from tallybook.domain.run import ClientRun, OperationName, OperationRun, Run
 from tallybook.domain.tally import Tally
 
 Facts = dict[str, object]
@@ -21,7 +21,7 @@ def run_facts(run: Run) -> Facts:
 
 
 def run_head(run: Run) -> Facts:
-    """The run without its clients: an item of a list."""
+    """The run without its clients: an item of a list. *wake_at*: when a paused one goes on by itself."""
     return {
         "run_id": run.run_id,
         "status": run.status.value,
@@ -32,19 +32,21 @@ def run_head(run: Run) -> Facts:
         "triggered_by": run.trigger.value,
         "started_at": moment(run.started_at),
         "ended_at": moment(run.ended_at),
+        "wake_at": moment(run.goes_on_at),
         "duration_s": duration_s(run.started_at, run.ended_at),
         "totals": totals(run.tally),
     }
 
 
 def client_run_facts(client: ClientRun) -> Facts:
-    """One client's part of a run, with its operations."""
+    """One client's part of a run, with its operations. *wake_at*: when a pause of this client alone ends by itself."""
     return {
         "client_id": client.client_id,
         "client_name": client.client_name,
         "label": client.label,
         "status": client.status.value,
         "finish_reason": client.finish_reason,
+        "wake_at": moment(client.wake_at),
         "origin": client.origin.value,
         "error": client.error,
         "totals": totals(client.tally),
@@ -105,9 +107,11 @@ def client_facts(client: Client) -> Facts:
 
 
 def usage_facts(line: UsageLine) -> Facts:
-    """What it was grouped by, then sums of settled calls; *open_calls* are not settled (yet)."""
+    """What it was grouped by, then sums of settled calls; *open_calls* are not settled (yet). *priced_by*: the price
+    lists by which costs were reckoned; what a provider or a reporter says it billed has none.
+    """
     group = {"client_id" if name == "client" else name: value for name, value in line.group.items()}
-    return {**group, **usage_sums(line.tally), "open_calls": line.open_calls}
+    return {**group, **usage_sums(line.tally), "open_calls": line.open_calls, "priced_by": list(line.priced_by)}
 
 
 def usage_sums(tally: Tally) -> Facts:
@@ -142,6 +146,14 @@ def outcome_facts(outcome: Outcome) -> Facts:
         "formula": outcome.versions.formula,
         "input_hash": outcome.input_hash,
     }
+
+
+def told_facts(
+    outcome: Outcome, *, run_id: str, operation: OperationName, at: datetime | None, late: bool, saved: bool
+) -> Facts:
+    """What became of a lead in one operation of one run. *late*: after it had ended; *saved*: its store has it."""
+    where = {"run_id": run_id, "operation": operation.value, "at": moment(at)}
+    return {**where, **outcome_facts(outcome), "late": late, "saved": saved}
 
 
 # -- times -------------------------------------------------------------------------------------------------------------

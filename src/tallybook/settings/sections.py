@@ -117,7 +117,7 @@ class Apify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Harvesting:
-    batch: Annotated[int, Spec(whole(1, 1_000), "profiles in one run of the actor")] = 50
+    batch: Annotated[int, Spec(whole(1, 100), "profiles in one run of the actor")] = 50
     posts_per_lead: Annotated[int, Spec(whole(1, 1_000), "most posts of a profile")] = 10
     daily_target: Annotated[
         int | None, Spec(whole(0, 10**6), "most leads of a client in a day; a client may have its own", 100)
@@ -127,6 +127,10 @@ class Harvesting:
     look_every_s: Annotated[
         int, Spec(whole(1, 3_600), "seconds after which a run that has not called back is asked about")
     ] = 60
+    runs_at_once: Annotated[int, Spec(whole(1, 1_000), "most runs of the actor for one client at the same time")] = 10
+    usd_per_lead: Annotated[
+        Money, Spec(readers.usd, "set aside from a budget for each lead, until there is a bill to go by", 0.05)
+    ] = Money.usd("0.05")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ def merged(known: Lead, told: Lead) -> Lead:
 
 
 def merged_posts(known: tuple[Post, ...], told: tuple[Post, ...]) -> tuple[Post, ...]:
-    """One post for each URL, the later words; what was scored stays scored."""
+    """One post for each URL, the later words; what was scored stays scored, what was known is never blanked."""
     posts = {post.url: post for post in known}
     for post in told:
         posts[post.url] = _merged_post(posts[post.url], post) if post.url in posts else post
@@ -22,4 +22,11 @@ def merged_posts(known: tuple[Post, ...], told: tuple[Post, ...]) -> tuple[Post,
 
 
 def _merged_post(known: Post, told: Post) -> Post:
-    return replace(told, posted_at=told.posted_at or known.posted_at, scored=known.scored or told.scored)
+    """What is left empty stays; so does a word that it is a repost, which many a source does not say."""
+    return replace(
+        told,
+        text=told.text if told.text.strip() else known.text,
+        posted_at=told.posted_at or known.posted_at,
+        is_repost=told.is_repost or known.is_repost,
+        scored=known.scored or told.scored,
+    )

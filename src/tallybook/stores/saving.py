@@ -59,11 +59,15 @@ def save_post_scoring(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome]) 
 
 def save_post_harvesting(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome]) -> None:
     """Only a harvest that was answered counts as one: posts, or the word that there are none (F29)."""
-    found = [Lead(each.lead_id, posts=_posts_of(each)) for each in outcomes if each.kind is Kind.HARVESTED]
-    put_posts(tx, client_id, found)
+    add_posts(tx, client_id, outcomes)
     answered = [each for each in outcomes if _answered(each)]
     tx.many(_HARVESTED, [(each.input_hash, tx.stamp, *_status_of(each, client_id)) for each in answered])
     tx.many(_NOT_HARVESTED, [_status_of(each, client_id) for each in outcomes if not _answered(each)])
+
+
+def add_posts(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome]) -> None:
+    found = [Lead(each.lead_id, posts=_posts_of(each)) for each in outcomes if each.kind is Kind.HARVESTED]
+    put_posts(tx, client_id, found)
 
 
 SAVE: Mapping[OperationName, Callable[[Tx, ClientId, Sequence[Outcome]], None]] = {

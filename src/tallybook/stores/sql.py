@@ -1,10 +1,11 @@
 """The embedded store: clients and their leads in our own database, SQLite or PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tallybook.database import Clock, Database, Row, Tx, utc_now
 from tallybook.domain.client import Client, ClientId
 from tallybook.domain.errors import NotFound
+from tallybook.domain.external import profile_id
 from tallybook.domain.fields import storable
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import LeadId, Outcome
@@ -25,7 +26,7 @@ from tallybook.stores.rows import (
     stored_lead_of,
     text_of_rubric,
 )
-from tallybook.stores.saving import SAVE
+from tallybook.stores.saving import SAVE, add_posts
 
 PAGE = 1_000
 """The most leads or clients a listing gives at once unless told."""
@@ -79,13 +80,19 @@ class SqlStore:
         with self._connections.reading() as tx:
             return [lead for page in pages(lead_ids) for lead in self._leads_of(tx, page)]
 
+    def of_profiles(self, profiles: Sequence[LeadId]) -> Sequence[LeadId]:
+        """Reads the ids and URLs of all leads, a page at a time: no index knows how a URL is spelled."""
+        wanted, found, page = frozenset(profiles), [], self._profiles_after("") if profiles else []
+        while page:
+            found += [lead_id for lead_id, profile_url in page if profile_id(profile_url) in wanted]
+            page = self._profiles_after(page[-1][0])
+        return found
+
     def save(self, operation: OperationName, outcomes: Sequence[Outcome]) -> None:
-        if not outcomes:
-            return
-        with self._connections.writing() as tx:
-            for page in pages(sorted(outcomes, key=lambda each: each.lead_id)):
-                lock(tx, self._client_id, [each.lead_id for each in page])
-                SAVE[operation](tx, self._client_id, page)
+        self._save(SAVE[operation], outcomes)
+
+    def add_posts(self, outcomes: Sequence[Outcome]) -> None:
+        self._save(add_posts, outcomes)
 
     # -- what the operator does by hand
 
@@ -138,6 +145,21 @@ class SqlStore:
         if not found:
             raise NotFound(f"client {self._client_id!r} has no lead {lead_id!r}", client_id=self._client_id)
         return found[0]
+
+    def _profiles_after(self, lead_id: LeadId) -> Sequence[Row]:
+        statement = (
+            "SELECT lead_id, profile_url FROM @leads WHERE client_id = ? AND lead_id > ? ORDER BY lead_id LIMIT ?"
+        )
+        with self._connections.reading() as tx:
+            return tx.rows(statement, (self._client_id, lead_id, PAGE))
+
+    def _save(self, write: Callable[[Tx, ClientId, Sequence[Outcome]], None], outcomes: Sequence[Outcome]) -> None:
+        if not outcomes:
+            return
+        with self._connections.writing() as tx:
+            for page in pages(sorted(outcomes, key=lambda each: each.lead_id)):
+                lock(tx, self._client_id, [each.lead_id for each in page])
+                write(tx, self._client_id, page)
 
     def _count_anew(self) -> None:
         """PostgreSQL sorts a whole client for every page until it has learned that the table has grown."""

@@ -28,8 +28,9 @@ _KINDS: Mapping[str, type[TallybookError]] = {
         ClaimRefused, RunIdsExhausted,
     )
 }  # fmt: skip
-_OF_STATUS: Mapping[int, type[TallybookError]] = {413: BadInput, 422: BadInput}
-"""Refusals also where the server is newer and has another name for it."""
+_OF_STATUS: Mapping[int, type[TallybookError]] = {404: NotFound, 409: Conflict}
+LATER = (408, 425, 429)
+"""Of the client errors, those that ask to come again."""
 
 
 def object_in(content: bytes) -> dict[str, Any] | None:
@@ -43,9 +44,14 @@ def object_in(content: bytes) -> dict[str, Any] | None:
 
 def refusal_in(problem: Mapping[str, Any], status: int) -> TallybookError | None:
     """The error that the server raised, if asking again would change nothing; None: the books are away."""
-    kind = _KINDS.get(str(problem.get("code"))) or _OF_STATUS.get(status)
+    kind = _KINDS.get(str(problem.get("code"))) or _kind_of_status(status)
     run_id = problem.get("run_id")
     return kind(str(problem.get("detail", "")), run_id=str(run_id) if run_id else None) if kind else None
+
+
+def _kind_of_status(status: int) -> type[TallybookError] | None:
+    """A client error is for good, also where the server is newer and has another name for it."""
+    return _OF_STATUS.get(status, BadInput) if 400 <= status < 500 and status not in LATER else None
 
 
 def detail_of(problem: Mapping[str, Any]) -> str:

@@ -17,6 +17,10 @@ class Denied(LedgerUnavailable):
     retryable = False
 
 
+class Stumbled(LedgerUnavailable):
+    """The server answered, but neither took what was said nor refused it: it may be in trouble, or only with this."""
+
+
 class Misreports(NamedTuple):
     """What reporters got wrong, text -> how often; None where it cannot be seen."""
 

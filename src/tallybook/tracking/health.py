@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TrackingStatus:
-    """*spooled*: lines that wait, of all processes; *set_aside*: lines that cannot be written. Counts of this process:
-    *refused* by verb, *lost*: what neither the ledger nor the disk took, *denied*: how often a server did not let us in
-    (what was said waits). *refused_ever*, *auto_created*: text -> how often, from the books; None while they cannot be
-    read.
+    """*spooled*: lines that wait, of all processes; *set_aside*: lines that cannot be written, or were refused when
+    their turn came. Counts of this process: *refused* by verb, *lost*: what neither the ledger nor the disk took,
+    *denied*: how often a server did not let us in (what was said waits). *refused_ever*, *auto_created*: text -> how
+    often, from the books; None while they cannot be read.
     """
 
     spooled: int = 0

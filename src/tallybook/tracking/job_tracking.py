@@ -19,7 +19,7 @@ from tallybook.tracking.health import Health, TrackingStatus
 from tallybook.tracking.in_process import LedgerDoor, OpenLedger
 from tallybook.tracking.mint import SpareMint
 from tallybook.tracking.saying import Saying
-from tallybook.tracking.spool import BAD, ENDING, lines_in
+from tallybook.tracking.spool import BAD, ENDING, REFUSED, lines_in
 
 log = logging.getLogger("tallybook.tracking")
 
@@ -196,7 +196,8 @@ class JobTracking:
     def status(self) -> TrackingStatus:
         """What waits, what was refused, what was lost (F34)."""
         folder = self._delivery.spool.folder
-        waiting = {"spooled": lines_in(folder, ENDING), "set_aside": lines_in(folder, ENDING + BAD)}
+        aside = sum(lines_in(folder, ENDING + each) for each in (BAD, REFUSED))
+        waiting = {"spooled": lines_in(folder, ENDING), "set_aside": aside}
         try:
             seen = self._door.misreports()
         except Exception as error:

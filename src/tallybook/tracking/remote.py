@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tallybook.database import read_stamp, utc_now
 from tallybook.domain.errors import LedgerUnavailable, NotFound, TallybookError
-from tallybook.tracking.answers import detail_of, object_in, refusal_in, told
+from tallybook.tracking.answers import LATER, detail_of, object_in, refusal_in, told
 from tallybook.tracking.credentials import read_token, read_url
-from tallybook.tracking.door import PATIENCE_S, Denied, Misreports
+from tallybook.tracking.door import PATIENCE_S, Denied, Misreports, Stumbled
 from tallybook.tracking.requests import Asked, answer_of, client_path, request_of, run_path
 from tallybook.tracking.saying import Answer, Saying
 from tallybook.tracking.wording import client_in
@@ -150,12 +150,12 @@ class ServerDoor:
             return self._denial(status, detail_of(problem))
         if status in _NO_ROUTE and "code" not in problem:
             return self._stranger(status)
-        return refusal_in(problem, status) or LedgerUnavailable(
+        return refusal_in(problem, status) or _trouble_of(status)(
             f"the server {self.url} cannot take it now ({status}): {detail_of(problem)}"
         )
 
     def _stranger(self, status: int = 200) -> LedgerUnavailable:
-        return LedgerUnavailable(
+        return _trouble_of(status)(
             f"what answers at {self.url} is no Tallybook of this kind ({status}); is the URL right?"
         )
 
@@ -164,6 +164,11 @@ class ServerDoor:
         if status == _DENIALS[0]:
             self._denied, self._denied_until = denied, time.monotonic() + REST_S
         return denied
+
+
+def _trouble_of(status: int) -> type[LedgerUnavailable]:
+    """Who is asked to come again is not to blame for it."""
+    return LedgerUnavailable if status in LATER else Stumbled
 
 
 def _client_named(job: Mapping[str, Any], run: str) -> str | None:

@@ -6,6 +6,8 @@ from typing import Self
 
 from tallybook.domain.fields import BY_NAME, Field, Value
 
+REFUSED_FOR = "refused"
+"""What a line that was set aside has beside the saying: why."""
 Plain = str | int | float | bool | Mapping[str, object] | None
 Answer = str | bool
 """What a verb gives: an id or a label, or whether it did something."""
@@ -42,11 +44,11 @@ class Saying:
 
     @classmethod
     def of_json(cls, data: object) -> Self:
-        """Raises ValueError for what is no saying."""
+        """Raises ValueError for what is no saying. Why it was once refused is passed over."""
         if not isinstance(data, dict) or not {"verb", "run", "at", "key"} <= data.keys():
             raise ValueError("it is no saying")
         try:
-            found = cls(**data)
+            found = cls(**{name: value for name, value in data.items() if name != REFUSED_FOR})
         except TypeError as error:
             raise ValueError(str(error)) from None
         if not set(found.fields) <= BY_NAME.keys() or not isinstance(found.facts, dict):

@@ -1,20 +1,24 @@
 """What could not be written, on disk: JSON Lines, one file per process, in the order in which it was said.
 
-A file belongs to whoever holds its lock (flock: a dead process holds none). What is broken goes to `FILE.bad`.
+A file belongs to whoever holds its lock (flock: a dead process holds none). What is broken goes to `FILE.bad`, what is
+refused to `FILE.refused`. Why a file waits is noted beside it.
 """
 
 import fcntl
 import json
 import os
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tallybook.tracking.saying import Saying
+from tallybook.tracking import held
+from tallybook.tracking.held import Held
+from tallybook.tracking.saying import REFUSED_FOR, Saying
 
 ENDING = ".jsonl"
-BAD = ".bad"
+BAD, REFUSED = ".bad", ".refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class SpoolFile:
         self.path = path
         self._descriptor = descriptor
         self._done = 0
+        self.held = held.read_held(path.with_suffix(held.ENDING))
         with path.open("rb") as file:
             self.waiting = sum(1 for _ in file)
 
@@ -70,22 +75,44 @@ class SpoolFile:
             lines = [file.readline() for _ in range(min(most, self.waiting))]
         return [_read(line) for line in lines]
 
+    def lines(self) -> Iterator[Waiting]:
+        """All that wait, in order, for as long as none of them is done."""
+        with self.path.open("rb") as file:
+            file.seek(self._done)
+            for _ in range(self.waiting):
+                yield _read(file.readline())
+
     def done(self, lines: Sequence[Waiting]) -> None:
         """They are in the books, or set aside. A file without any left is removed."""
         self._done += sum(len(line.raw) for line in lines)
         self.waiting -= len(lines)
         if self.waiting <= 0:
+            self.path.with_suffix(held.ENDING).unlink(missing_ok=True)
             self.path.unlink(missing_ok=True)
             self.close()
 
+    def hold(self, why: Held) -> None:
+        """Note why it waits; once, if it goes on waiting for the same reason. Raises OSError."""
+        if replace(why, at=self.held.at) != self.held:
+            self.held = why
+            held.write_held(self.path.with_suffix(held.ENDING), why)
+
     def set_aside(self, line: Waiting) -> Path:
-        """Keep it for a human, out of the way. Raises OSError."""
-        bad = self.path.with_suffix(ENDING + BAD)
-        with bad.open("ab") as file:
-            file.write(line.raw.rstrip(b"\n") + b"\n")
+        """Keep what is broken for a human, out of the way. Raises OSError."""
+        return self._kept_in(BAD, line.raw.rstrip(b"\n"))
+
+    def set_refused(self, line: Waiting, why: str) -> Path:
+        """Keep what was refused, and why, in a form that can be replayed. Raises OSError."""
+        return self._kept_in(REFUSED, json.dumps({**json.loads(line.raw), REFUSED_FOR: why}).encode())
+
+    def _kept_in(self, ending: str, line: bytes) -> Path:
+        path = self.path.with_suffix(ENDING + ending)
+        with path.open("ab") as file:
+            file.write(line + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        return bad
+        _make_durable(path.parent)
+        return path
 
     def close(self) -> None:
         """Let go of it; what it still holds is for the next process."""
@@ -140,12 +167,19 @@ class Spool:
         self._files = [*left, *self._files]
         return sum(each.waiting for each in left)
 
+    @property
+    def front(self) -> SpoolFile | None:
+        """The file to read next; None when nothing waits."""
+        return next((each for each in self._files if each.waiting), None)
+
     def first(self, most: int) -> tuple[SpoolFile, list[Waiting]] | None:
         """The file to read next and its first lines; None when nothing waits."""
-        for each in self._files:
-            if each.waiting:
-                return each, each.first(most)
-        return None
+        front = self.front
+        return None if front is None else (front, front.first(most))
+
+    def lines(self) -> Iterator[tuple[SpoolFile, Waiting]]:
+        """All that wait now, in order, for as long as none of them is done."""
+        return ((each, line) for each in list(self._files) for line in each.lines())
 
     def done(self, file: SpoolFile, lines: Sequence[Waiting]) -> None:
         file.done(lines)
@@ -174,15 +208,30 @@ def _changed_at(path: Path) -> float:
 
 def lines_in(folder: Path, ending: str) -> int:
     """How many lines all files with *ending* hold, of whatever process."""
-    return sum(map(_lines_of, files_in(folder, ending)))
+    return sum(1 for path in files_in(folder, ending) for _ in _lines_of(path))
 
 
-def _lines_of(path: Path) -> int:
+def refused_in(folder: Path) -> list[str]:
+    """Why lines were refused that are kept in *folder*, oldest file first."""
+    return [_why_of(line) for path in files_in(folder, ENDING + REFUSED) for line in _lines_of(path)]
+
+
+def _why_of(line: bytes) -> str:
     try:
-        with path.open("rb") as file:
-            return sum(1 for _ in file)
-    except FileNotFoundError:
-        return 0
+        return str(json.loads(line)[REFUSED_FOR])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "it does not say why"
+
+
+def folders_in(top: Path) -> list[Path]:
+    """*top*, where what is for the ledger waits, and below it a folder for each server."""
+    return [top, *sorted(each for each in top.glob("*") if each.is_dir())]
+
+
+def _lines_of(path: Path) -> Iterator[bytes]:
+    """None where its process has just emptied and removed it."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        yield from file
 
 
 def _make_durable(folder: Path) -> None:

@@ -20,17 +20,27 @@ body { margin: 0 auto; max-width: 56rem; padding: 1.5rem 1rem 4rem; background: 
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; text-transform: capitalize }
 h3 { font-size: 1rem; margin: 2rem 0 .25rem; padding-top: 1rem; border-top: 1px solid var(--line) }
 h4 { font-size: .85rem; color: var(--dim); margin: 1rem 0 .25rem; font-weight: 600 }
+h2 + h3 { margin-top: .5rem } h3:target .at { background: var(--soft); outline: .25rem solid var(--soft) }
 a { color: var(--accent) } p { margin: .25rem 0 }
-nav ul { list-style: none; padding: 0; margin: .25rem 0 } nav li { padding: .1rem 0 }
+nav h2 { font-size: .85rem; color: var(--dim); margin: 1rem 0 .25rem; font-weight: 600 }
+nav ul { list-style: none; padding: 0; margin: .25rem 0 } nav li { padding: .15rem 0 }
+nav a, .at { display: grid; grid-template-columns: 3.4rem 1fr; align-items: baseline }
+nav a { text-decoration: none } nav a:hover .path, nav a:focus .path { text-decoration: underline }
+.does { grid-column: 2; color: var(--dim); font-size: .9rem }
 code, pre { font: .9em/1.4 ui-monospace, monospace } code { background: var(--soft); padding: 0 .2em }
-pre { background: var(--soft); padding: .75rem; overflow-x: auto; overflow-wrap: normal; margin: .25rem 0 }
-.method { display: inline-block; min-width: 3.6em; font: 600 .85rem ui-monospace, monospace }
+pre { background: var(--soft); padding: .75rem; white-space: pre-wrap; margin: .25rem 0 }
+summary { cursor: pointer; color: var(--accent); padding: .15rem 0 }
+.method { font: 600 .85rem ui-monospace, monospace }
 dl { margin: .25rem 0 } dt { font-weight: 600; margin-top: .4rem } dd { margin: 0 0 0 1rem }
 .dim { color: var(--dim); font-weight: 400 }
+@media (min-width: 48rem) { nav a { grid-template-columns: 3.4rem 1fr 1fr; column-gap: .5rem }
+  .does { grid-column: 3 } }
 """
 POLICY = f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(CSS.encode()).digest()).decode()}'"
 METHODS = ("get", "post", "put", "patch", "delete")
 DEEPEST = 6
+LONGEST_OPEN = 20
+"""Examples of more lines are folded up, or a page that names every field of every answer would have no end."""
 
 Facts = Mapping[str, Any]
 
@@ -38,8 +48,8 @@ Facts = Mapping[str, Any]
 def docs_page(document: Facts) -> str:
     """The whole page. Everything that comes from the document is escaped."""
     info = document["info"]
-    operations = list(_operations(document))
-    tags = list(dict.fromkeys(tag for _, _, tag, _ in operations))
+    operations = sorted(_operations(document), key=lambda each: (each[1], METHODS.index(each[0].lower())))
+    tags = list(dict.fromkeys(tag for _, _, tag, _ in _operations(document)))
     parts = [f"<h1>{escape(info['title'])} <span class=dim>{escape(info['version'])}</span></h1>"]
     parts.append(_prose(info.get("description", "")))
     parts.append(_prose("The same for programs: `/openapi.json`. Errors are problem+json (RFC 9457)."))
@@ -47,7 +57,7 @@ def docs_page(document: Facts) -> str:
     for tag in tags:
         parts.append(f"<h2>{escape(tag)}</h2>")
         parts += [_operation(document, *each[:2], each[3]) for each in operations if each[2] == tag]
-    parts.append("<h2>Objects</h2>")
+    parts.append('<h2 id="objects">Objects</h2>')
     parts += [_object(name, schema) for name, schema in sorted(document["components"]["schemas"].items())]
     body = "\n".join(parts)
     return (
@@ -70,20 +80,25 @@ def _contents(operations: Sequence[tuple[str, str, str, Facts]], tags: Sequence[
     parts = []
     for tag in tags:
         lines = [
-            f'<li><a href="#{escape(each["operationId"])}">{_line(method, path)}</a></li>'
+            f'<li><a href="#{escape(each["operationId"])}">{_line(method, path)}'
+            f"<span class=does>{escape(each.get('summary', ''))}</span></a></li>"
             for method, path, of, each in operations
             if of == tag
         ]
-        parts.append(f"<h4>{escape(tag)}</h4><ul>{''.join(lines)}</ul>")
-    return f"<nav>{''.join(parts)}</nav>"
+        parts.append(f"<h2>{escape(tag)}</h2><ul>{''.join(lines)}</ul>")
+    objects = (
+        '<ul><li><a href="#objects"><span></span><span class=path>All objects, field by field</span></a></li></ul>'
+    )
+    return f"<nav>{''.join(parts)}<h2>objects</h2>{objects}</nav>"
 
 
 def _line(method: str, path: str) -> str:
-    return f"<span class=method>{method}</span> {escape(path)}"
+    """A path that is too long goes on below at one of its slashes."""
+    return f"<span class=method>{method}</span> <span class=path>{escape(path).replace('/', '<wbr>/')}</span> "
 
 
 def _operation(document: Facts, method: str, path: str, operation: Facts) -> str:
-    parts = [f'<h3 id="{escape(operation["operationId"])}">{_line(method, path)}</h3>']
+    parts = [f'<h3 id="{escape(operation["operationId"])}"><span class=at>{_line(method, path)}</span></h3>']
     parts.append(f"<p><strong>{escape(operation.get('summary', ''))}.</strong></p>")
     parts.append(_prose(operation.get("description", "")))
     parts.append(_parameters(operation.get("parameters", ())))
@@ -105,10 +120,14 @@ def _inline(text: str) -> str:
 def _parameters(parameters: Sequence[Facts]) -> str:
     lines = [
         f"<dt>{escape(each['name'])} <span class=dim>{escape(_how(each))}</span></dt>"
-        f"<dd>{_inline(each.get('description', each.get('schema', {}).get('description', '')))}</dd>"
+        f"{_said(each.get('description', each.get('schema', {}).get('description', '')))}"
         for each in parameters
     ]
     return f"<h4>Parameters</h4><dl>{''.join(lines)}</dl>" if lines else ""
+
+
+def _said(description: str) -> str:
+    return f"<dd>{_inline(description)}</dd>" if description else ""
 
 
 def _how(parameter: Facts) -> str:
@@ -120,9 +139,9 @@ def _body(document: Facts, body: Facts) -> str:
     parts = []
     for media_type, content in body.get("content", {}).items():
         example = content.get("example") or example_of(document, content.get("schema", {}))
-        named = _type(content.get("schema", {}))
+        named = _type_linked(content.get("schema", {}))
         fields = _fields(content.get("schema", {})) if "$ref" not in content.get("schema", {}) else ""
-        parts.append(f"<h4>Body <span class=dim>{escape(media_type)}, {escape(named)}</span></h4>{fields}")
+        parts.append(f"<h4>Body <span class=dim>{escape(media_type)}, {named}</span></h4>{fields}")
         parts.append(_json(example))
     return "".join(parts)
 
@@ -149,7 +168,9 @@ def _response(document: Facts, status: str, response: Facts) -> str:
 
 
 def _json(example: object) -> str:
-    return f"<pre>{escape(json.dumps(example, indent=2, ensure_ascii=False))}</pre>"
+    shown = json.dumps(example, indent=2, ensure_ascii=False)
+    text, lines = f"<pre>{escape(shown)}</pre>", shown.count("\n") + 1
+    return text if lines <= LONGEST_OPEN else f"<details><summary>Example ({lines} lines)</summary>{text}</details>"
 
 
 # -- objects -----------------------------------------------------------------------------------------------------------
@@ -163,8 +184,7 @@ def _object(name: str, schema: Facts) -> str:
 
 def _fields(schema: Facts) -> str:
     lines = [
-        f"<dt>{escape(name)} <span class=dim>{_type_linked(each)}</span></dt>"
-        f"<dd>{_inline(each.get('description', ''))}</dd>"
+        f"<dt>{escape(name)} <span class=dim>{_type_linked(each)}</span></dt>{_said(each.get('description', ''))}"
         for name, each in schema.get("properties", {}).items()
     ]
     return f"<dl>{''.join(lines)}</dl>" if lines else ""
@@ -219,4 +239,5 @@ def _made_up(document: Facts, schema: Facts, depth: int) -> Any:
         return {name: example_of(document, each, depth + 1) for name, each in named.items()}
     if kind == "array":
         return [example_of(document, schema.get("items", {}), depth + 1)] if depth < DEEPEST else []
-    return {"integer": 0, "number": 0.5, "boolean": False, "string": "…"}.get(str(kind))
+    least = schema.get("minimum", 0)
+    return {"integer": int(least), "number": max(0.5, least), "boolean": False, "string": "…"}.get(str(kind))

@@ -11,14 +11,14 @@ from starlette.responses import Response
 from tallybook.app import App
 from tallybook.domain.access import Access
 from tallybook.domain.client import Client, ClientId
-from tallybook.domain.errors import BadInput, NotFound
+from tallybook.domain.errors import NotFound
 from tallybook.domain.figures import UsageLine
-from tallybook.domain.lead import lead_id_of_url
+from tallybook.domain.lead import lead_ids_meant_by
 from tallybook.domain.outcome import LeadId
 from tallybook.domain.tally import Tally
 from tallybook.ledger import figures, read
-from tallybook.ledger.read import Told
-from tallybook.report.facts import client_facts, moment, outcome_facts, usage_facts, usage_sums
+from tallybook.report.facts import client_facts, told_facts, usage_facts, usage_sums
+from tallybook.stores.lead_facts import lead_facts
 from tallybook.web import models
 from tallybook.web.guard import Reader, refuse_other_tenant
 from tallybook.web.house import TheHouse
@@ -146,25 +146,17 @@ async def why(
 def _why(app: App, client_id: ClientId, text: str) -> dict[str, Any]:
     """Raises NotFound when neither store nor books know the lead."""
     store = app.clients.store(client_id)
-    for lead_id in _readings(text):
+    for lead_id in lead_ids_meant_by(text):
         stored = _stored(store, lead_id)
         told = read.why(app.ledger.database, client_id, lead_id)
         if stored or told:
             return {
                 "client_id": client_id,
                 "lead_id": lead_id,
-                "lead": _lead(stored) if stored else None,
-                "outcomes": [_told(each) for each in told],
+                "lead": lead_facts(stored) if stored else None,
+                "outcomes": [told_facts(each.outcome, **each.where) for each in told],
             }
     raise NotFound(f"client {client_id!r} has no lead {text!r}", client_id=client_id)
-
-
-def _readings(text: str) -> Sequence[LeadId]:
-    """As an id, and as the id its URL gives."""
-    try:
-        return list(dict.fromkeys((text, lead_id_of_url(text))))
-    except BadInput:
-        return [text]
 
 
 def _stored(store: "SqlStore", lead_id: LeadId) -> "StoredLead | None":
@@ -172,33 +164,3 @@ def _stored(store: "SqlStore", lead_id: LeadId) -> "StoredLead | None":
         return store.lead(lead_id)
     except NotFound:
         return None
-
-
-def _told(told: Told) -> dict[str, Any]:
-    where = {"run_id": told.run_id, "operation": told.operation.value, "at": moment(told.at)}
-    return {**where, **outcome_facts(told.outcome), "late": told.late, "saved": told.saved}
-
-
-def _lead(stored: "StoredLead") -> dict[str, Any]:
-    lead = stored.lead
-    return {
-        "lead_id": lead.lead_id,
-        "profile_url": lead.profile_url,
-        "full_name": lead.full_name,
-        "headline": lead.headline,
-        "score": stored.score,
-        "scored_at": stored.scored_at,
-        "score_status": stored.score_status,
-        "score_reason": stored.score_reason,
-        "excluded_by": stored.excluded_by,
-        "excluded_by_hand": stored.excluded_by_hand,
-        "flagged": stored.flagged,
-        "posts": len(lead.posts),
-        "posts_scored": sum(post.scored for post in lead.posts),
-        "post_score": stored.post_score,
-        "post_status": stored.post_status,
-        "post_reason": stored.post_reason,
-        "harvested_at": stored.harvested_at,
-        "harvest_status": stored.harvest_status,
-        "harvest_reason": stored.harvest_reason,
-    }

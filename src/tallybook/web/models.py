@@ -60,6 +60,7 @@ class ClientRun(BaseModel):
     label: str = Field(examples=["261125-020000-acme-law"])
     status: Status
     finish_reason: str | None = WHY
+    wake_at: Times = Field(description="When a pause of this client alone ends by itself", examples=[None])
     origin: Origin
     error: str | None = Field(description="The newest error; all of them are events")
     totals: Totals
@@ -94,6 +95,9 @@ class RunHead(BaseModel):
     triggered_by: Trigger
     started_at: Times = MOMENT
     ended_at: Times = MOMENT
+    wake_at: Times = Field(
+        description="When a paused run goes on by itself, as a whole or with a client", examples=[None]
+    )
     duration_s: float | None = Field(ge=0, examples=[81.5])
     totals: Totals
 
@@ -181,6 +185,10 @@ class UsageLine(Sums):
     model: str | None = Field(default=None, description="Empty: it was not said", examples=["gemini-2.5-pro"])
     day: str | None = Field(default=None, description="Of UTC; of the call's beginning", examples=["2026-11-25"])
     open_calls: int = Field(ge=0, description="Under way, or lost in a crash and maybe billed")
+    priced_by: list[str] = Field(
+        description="The price lists by which costs were reckoned; none for what was billed as it is",
+        examples=[["genai-prices 0.0.31"]],
+    )
 
 
 class Usage(BaseModel):

@@ -33,13 +33,26 @@ from tallybook.web.telling import HEADERS, KEY_HEADER, RESERVES, Telling
 router = APIRouter(prefix="/api/v1", tags=["reporting"], route_class=QuickRoute)
 
 T = TypeVar("T")
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 Item = Mapping[str, Any]
 A_RUN = "a run as a whole"
+OF_CLIENT = "/runs/{run_id}/clients/{client_id}"
 WRITES: dict[int | str, dict[str, Any]] = documented(409, 413)
 
 
-def _new(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    return {**WRITES, 201: {"description": "It is new", "model": model}}
+def _verb(
+    route: Callable[..., Callable[[Handler], Handler]],
+    path: str,
+    does: str,
+    gives: type[BaseModel],
+    *,
+    new: bool = False,
+) -> Callable[[Handler], Handler]:
+    """A route that takes one verb, with the headers that all of them may have. *new*: what it makes is answered with
+    201 the first time.
+    """
+    made: dict[int | str, dict[str, Any]] = {201: {"description": "It is new", "model": gives}} if new else {}
+    return route(path, summary=does, response_model=gives, responses=WRITES | made, openapi_extra=HEADERS)
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------
@@ -75,13 +88,7 @@ def _run_id_asked(body: Item) -> str | None:
     return None if asked is None else runid.RunId.parse(asked).key
 
 
-@router.put(
-    "/runs/{run_id}",
-    summary="Create a reported run",
-    response_model=models.RunBooked,
-    responses=_new(models.RunBooked),
-    openapi_extra=HEADERS,
-)
+@_verb(router.put, "/runs/{run_id}", "Create a reported run", models.RunBooked, new=True)
 async def create_run(
     request: Request, access: Reporter, run_id: RunIdInPath, body: models.Fields | None = None
 ) -> Response:
@@ -89,13 +96,7 @@ async def create_run(
     return await _say(_of_run(request, access, "create_job", run_id, body))
 
 
-@router.patch(
-    "/runs/{run_id}",
-    summary="Report on a run",
-    response_model=models.RunNamed,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.patch, "/runs/{run_id}", "Report on a run", models.RunNamed)
 async def update_run(
     request: Request, access: Reporter, run_id: RunIdInPath, body: models.Fields | None = None
 ) -> Response:
@@ -103,13 +104,7 @@ async def update_run(
     return await _say(_of_run(request, access, "update_job", run_id, body))
 
 
-@router.post(
-    "/runs/{run_id}:complete",
-    summary="Complete a reported run",
-    response_model=models.RunNamed,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.post, "/runs/{run_id}:complete", "Complete a reported run", models.RunNamed)
 async def complete_run(
     request: Request, access: Reporter, run_id: RunIdInPath, body: models.Ending | None = None
 ) -> Response:
@@ -127,13 +122,7 @@ def _of_run(request: Request, access: Access, verb: str, run_id: str, body: Item
 # -- client runs -------------------------------------------------------------------------------------------------------
 
 
-@router.put(
-    "/runs/{run_id}/clients/{client_id}",
-    summary="Create one client's part of a reported run",
-    response_model=models.ClientRunBooked,
-    responses=_new(models.ClientRunBooked),
-    openapi_extra=HEADERS,
-)
+@_verb(router.put, OF_CLIENT, "Create one client's part of a reported run", models.ClientRunBooked, new=True)
 async def create_client_run(
     request: Request,
     access: Reporter,
@@ -145,13 +134,7 @@ async def create_client_run(
     return await _say(_of_client(request, access, "create_client_run", (run_id, client_id), body))
 
 
-@router.patch(
-    "/runs/{run_id}/clients/{client_id}",
-    summary="Report on one client's part of a run",
-    response_model=models.ClientRunNamed,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.patch, OF_CLIENT, "Report on one client's part of a run", models.ClientRunNamed)
 async def update_client_run(
     request: Request,
     access: Reporter,
@@ -163,13 +146,7 @@ async def update_client_run(
     return await _say(_of_client(request, access, "update_client_run", (run_id, client_id), body))
 
 
-@router.post(
-    "/runs/{run_id}/clients/{client_id}:complete",
-    summary="Complete one client's part of a reported run",
-    response_model=models.ClientRunNamed,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.post, OF_CLIENT + ":complete", "Complete one client's part of a reported run", models.ClientRunNamed)
 async def complete_client_run(
     request: Request,
     access: Reporter,
@@ -205,13 +182,7 @@ def _client_meant(access: Access, run_id: str, client_id: ClientId) -> ClientId 
 # -- rows --------------------------------------------------------------------------------------------------------------
 
 
-@router.post(
-    "/runs/{run_id}/clients/{client_id}/outcomes",
-    summary="Book what became of leads",
-    response_model=models.Booked,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.post, OF_CLIENT + "/outcomes", "Book what became of leads", models.Booked)
 async def record_outcomes(
     request: Request, access: Reporter, run_id: RunIdInPath, client_id: ClientIdInPath, body: models.Outcomes
 ) -> Response:
@@ -233,13 +204,7 @@ def _write_outcomes(tx: Tx, words: tuple[Saying, list[Outcome]]) -> Answer:
     return _flags([each.lead_id for each in outcomes], writing.record_outcomes(tx, saying, outcomes))
 
 
-@router.post(
-    "/runs/{run_id}/clients/{client_id}/calls",
-    summary="Book paid calls that are over",
-    response_model=models.Booked,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.post, OF_CLIENT + "/calls", "Book paid calls that are over", models.Booked)
 async def record_calls(
     request: Request, access: Reporter, run_id: RunIdInPath, client_id: ClientIdInPath, body: models.Calls
 ) -> Response:
@@ -319,13 +284,7 @@ _SIDES = (("new", "1"), ("known", "0"))
 # -- what went wrong ---------------------------------------------------------------------------------------------------
 
 
-@router.post(
-    "/refusals",
-    summary="Note that a verb was refused before it was sent",
-    response_model=models.RefusalNoted,
-    responses=WRITES,
-    openapi_extra=HEADERS,
-)
+@_verb(router.post, "/refusals", "Note that a verb was refused before it was sent", models.RefusalNoted)
 async def note_refusal(request: Request, access: Reporter, body: models.Refusal) -> Response:
     """For reporters that check their words themselves. Kept once per text and run, and shown with the others."""
     run_id = body.get("run_id")

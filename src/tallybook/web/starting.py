@@ -120,7 +120,7 @@ async def start(
     caller = Caller(scope=access.actor, name=access.actor)
     asked = Start(request, caller, key, queue_behind, house.app.run_id_style)
     try:
-        started = await run_in_threadpool(trigger.start, house.ledger, house.app.clients, asked)
+        started = await run_in_threadpool(trigger.start, house.ledger, house.app.clients, asked, access.actor)
     except Busy as busy:
         raise await run_in_threadpool(_seen_by, access.client_id, busy, house) from None
     house.nudge()
@@ -168,7 +168,7 @@ async def pause_run(access: Starter, house: TheHouse, run_id: RunIdInPath) -> Re
 async def resume_run(access: Starter, house: TheHouse, run_id: RunIdInPath) -> Response:
     """Of a run that is not paused nothing changes. One that has ended, or whose calls are still letting go: 409."""
     found = await run_in_threadpool(_driven, house, access, run_id)
-    await run_in_threadpool(trigger.resume, house.ledger, found)
+    await run_in_threadpool(trigger.resume, house.ledger, found, access.actor)
     house.nudge()
     return told(await run_in_threadpool(run_object, house.ledger.database, access, found))
 
@@ -176,7 +176,7 @@ async def resume_run(access: Starter, house: TheHouse, run_id: RunIdInPath) -> R
 async def _stop(house: House, access: Access, text: str, stop: Stop) -> Response:
     done = "paused" if stop is Stop.PAUSE else "canceled"
     run_id = await run_in_threadpool(_driven, house, access, text)
-    await run_in_threadpool(trigger.stop, house.ledger, run_id, stop, f"{done} by {access.actor}")
+    await run_in_threadpool(trigger.stop, house.ledger, run_id, stop, f"{done} by {access.actor}", access.actor)
     house.nudge()
     run = await run_in_threadpool(run_object, house.ledger.database, access, run_id)
     return told(run, 200 if Status(run["status"]) not in (Status.QUEUED, Status.RUNNING) else 202)

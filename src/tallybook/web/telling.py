@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from tallybook.database import Tx
 from tallybook.domain.access import Access
 from tallybook.domain.errors import BadInput, Conflict, KeyReused, LedgerUnavailable, NotFound
 from tallybook.domain.fields import storable
 from tallybook.domain.runid import RunId
+from tallybook.ledger import listing
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import keyed, reported
 from tallybook.ledger.write.keyed import Answer, Answered, Key
@@ -126,6 +128,11 @@ class Telling:
         except REFUSALS as error:
             if not isinstance(error, KeyReused):
                 await self._note_refusal(ledger, f"{self.verb} was refused: {error}")
+            if isinstance(error, Conflict) and error.run_id is not None:
+                # NotFound in its place, where it would tell a tenant of a run in which that has no part
+                await run_in_threadpool(
+                    listing.refuse_unconcerned, ledger.database, error.run_id, self.access.client_id
+                )
             raise
 
     def _write_as_of(self, tx: Tx, said_at: str, words: T, write: Callable[[Tx, T], Answer]) -> Answer:

@@ -1,11 +1,15 @@
-"""POST /webhooks/apify: authenticated first, then kept, then answered; what it says is never believed (F31, F32).
+"""POST /webhooks/apify: authenticated first, then kept, then applied; what it says is never believed (F31, F32).
 
 A delivery proves who it is by one of: the token that we gave to a run we started, a token bound to a client, or the
-webhook's secret together with an actor task that the settings map to a client.
+webhook's secret together with an actor task that the settings map to a client. That task is a claim: it stands in the
+body, and whoever asks the provider about the run compares.
 """
 
+import asyncio
 import hashlib
 import json
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +20,18 @@ from starlette.concurrency import run_in_threadpool
 
 from tallybook.domain import signing
 from tallybook.domain.access import Scope
-from tallybook.domain.client import Client, ClientId
-from tallybook.domain.delivery import Delivery, News
-from tallybook.domain.errors import BadInput, Forbidden, NotFound, Unauthenticated
+from tallybook.domain.client import ClientId
+from tallybook.domain.delivery import Delivery, News, State
+from tallybook.domain.errors import BadInput, Forbidden, Unauthenticated
+from tallybook.engine import deliveries
 from tallybook.harvesters.apify import SOURCE, TOKEN_HEADER
 from tallybook.ledger.write import inbox
+from tallybook.ledger.write.inbox import Applied
 from tallybook.web.guard import address_of, admitted
 from tallybook.web.house import House, TheHouse
 from tallybook.web.problems import documented, problem
 
+log = logging.getLogger(__name__)
 router = APIRouter(tags=["webhooks"])
 MOST_BYTES = 1024 * 1024
 DISPATCH = "x-apify-webhook-dispatch-id"
@@ -34,12 +41,16 @@ NEWS: Mapping[str, News] = {
     "RESURRECTED": News.RESURRECTED,
 }
 LONGEST_ID = 200
+DISPATCH_ID = re.compile(rf"[ -~]{{1,{LONGEST_ID}}}")
+APPLIED_WITHIN_S = 0.7
+"""The answer waits so long for what becomes of a delivery: a provider is to have it within a second."""
+LATER = "it is kept, and is applied in a moment"
 
 
 class Answer(BaseModel):
     """What became of a delivery."""
 
-    state: str = Field(examples=["applied"], description="applied, noted, orphan or refused")
+    state: str = Field(examples=["applied"], description="applied, noted, orphan, refused, or received: to be applied")
     reason: str | None = Field(default=None, examples=["a run of its own"])
     duplicate: bool = Field(default=False, description="It had come before; nothing was done")
 
@@ -79,18 +90,38 @@ BODY: dict[str, Any] = {
     openapi_extra=BODY,
 )
 async def apify(request: Request, house: TheHouse) -> Answer:
-    """Kept, then applied. A delivery that came before does nothing; one of a run that nobody knows is kept as an orphan
-    and can be replayed.
+    """Kept, then applied: at once, or else in a moment. A delivery that came before does nothing; one of a run that
+    nobody knows is kept as an orphan and can be replayed.
     """
     raw = await request.body()
     if len(raw) > MOST_BYTES:
         return problem(413, f"a delivery may have {MOST_BYTES // 1024} kB")  # type: ignore[return-value]  # a response
     proved = await _proved(request, house)
     delivery = _delivery(request, raw, proved, house.app.apify_tasks)
-    client = await run_in_threadpool(_client, house, delivery.bound_to)
-    applied = await house.ledger.wait(inbox.receive, delivery, client, house.app.run_id_style)
-    house.nudge()
+    await house.ledger.wait(inbox.keep, delivery, house.app.run_id_style)
+    applied = await _applied_soon(house, delivery)
     return Answer(state=applied.state, reason=applied.reason, duplicate=not applied.new)
+
+
+async def _applied_soon(house: House, delivery: Delivery) -> Applied:
+    """What became of it, where that is known soon. It is kept: what is not applied here, an engine applies later."""
+    applying = asyncio.create_task(_applied(house, delivery))
+    await asyncio.wait({applying}, timeout=APPLIED_WITHIN_S)
+    if not applying.done():
+        return Applied(State.RECEIVED, LATER)
+    trouble = applying.exception()
+    if trouble is None:
+        return applying.result()
+    log.error("delivery %s cannot be applied yet", delivery.delivery_id, exc_info=trouble)
+    house.ledger.submit(inbox.put_off, delivery.source, delivery.delivery_id, str(trouble))
+    return Applied(State.RECEIVED, LATER)
+
+
+async def _applied(house: House, delivery: Delivery) -> Applied:
+    client = await run_in_threadpool(deliveries.client_of, house.app.clients, delivery.bound_to)
+    applied = await house.ledger.wait(inbox.apply, delivery.source, delivery.delivery_id, client)
+    house.nudge()
+    return applied
 
 
 async def _proved(request: Request, house: House) -> _Proved:
@@ -113,7 +144,6 @@ async def _proved(request: Request, house: House) -> _Proved:
 
 
 async def _signed(token: str, request: Request, house: House) -> _Proved:
-    house.doorkeeper.refuse_guesser(address_of(request))
     secrets = await run_in_threadpool(lambda: house.app.signing_secrets)
     signed = signing.verify(secrets, token, house.ledger.clock())
     if signed is None:
@@ -127,17 +157,24 @@ def _delivery(request: Request, raw: bytes, proved: _Proved, tasks: Mapping[str,
     event = _text(body.get("eventType"))
     data, resource = _part(body, "eventData"), _part(body, "resource")
     task = _text(data.get("actorTaskId")) or _text(resource.get("actorTaskId"))
+    by_task = tasks.get(task) if proved.by_secret else None
     return Delivery(
         source=SOURCE,
-        delivery_id=(request.headers.get(DISPATCH) or f"body {hashlib.sha256(raw).hexdigest()}")[:LONGEST_ID],
+        delivery_id=_delivery_id(request.headers.get(DISPATCH, ""), raw),
         body=raw.decode("utf-8", "replace"),
         headers={name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
         event=event,
         news=NEWS.get(event.removeprefix("ACTOR.RUN."), News.OTHER),
         external_id=_text(data.get("actorRunId")) or _text(resource.get("id")) or None,
         ours=proved.ours,
-        bound_to=tasks.get(task) if proved.by_secret else proved.bound_to,
+        bound_to=by_task or proved.bound_to,
+        task=task if by_task else None,
     )
+
+
+def _delivery_id(said: str, raw: bytes) -> str:
+    """What comes without an id of its own, or with one that nobody can show, is known by its content."""
+    return said if DISPATCH_ID.fullmatch(said) else f"body {hashlib.sha256(raw).hexdigest()}"
 
 
 def _json(raw: bytes) -> Mapping[str, Any]:
@@ -157,12 +194,3 @@ def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _text(value: object) -> str:
     return value[:LONGEST_ID] if isinstance(value, str) and value.isprintable() else ""
-
-
-def _client(house: House, client_id: ClientId | None) -> Client | None:
-    if client_id is None:
-        return None
-    try:
-        return house.app.clients.get(client_id)
-    except NotFound:
-        return None

@@ -20,7 +20,9 @@ class RecordingMeter:
     paused: list[float] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
-    async def start(self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN) -> str:
+    async def start(
+        self, *, provider: str, model: str, attempt: int = 1, estimate: Estimate = UNKNOWN, patient: bool = True
+    ) -> str:
         self.started.append((provider, model))
         self.estimates.append(estimate)
         return f"call-{len(self.started)}"

@@ -25,3 +25,9 @@ def test_posts_are_added_and_never_dropped() -> None:
 def test_a_post_told_again_has_the_later_words_and_stays_scored() -> None:
     known = Post("p1", "one", "2025-01-01", scored=True)
     assert merged_posts((known,), (Post("p1", "won"),)) == (Post("p1", "won", "2025-01-01", scored=True),)
+
+
+def test_what_is_known_of_a_post_is_never_blanked() -> None:
+    known = Post("p1", "one", "2025-01-01", is_repost=True)
+    assert merged_posts((known,), (Post("p1", "  ", ""),)) == (known,)
+    assert merged_posts((Post("p1", ""),), (known,)) == (known,)

@@ -88,7 +88,10 @@ def tickets_out(tx: Tx) -> list[Ticket]:
 
 def reissue(tx: Tx, ticket: Ticket) -> bool:
     """Put a client run back whose ticket was used up without working it to its end. False when it has moved on."""
-    back = f"UPDATE @client_runs SET {_PUT_BACK} WHERE {OF_CLIENT} AND turn = ? AND status IN ('queued', 'running')"
+    back = (
+        f"UPDATE @client_runs SET {_PUT_BACK} WHERE {OF_CLIENT} AND turn = ?"
+        " AND (status = 'queued' OR (status = 'running' AND worker IS NOT NULL))"  # one without has let go, and waits
+    )
     return bool(tx.execute(back, (*ticket.key, ticket.turn)))
 
 

@@ -3,38 +3,43 @@ same transaction.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tallybook.database import Row, Tx, read_stamp, stamp
+from tallybook.domain.batches import batched
 from tallybook.domain.external import ExternalRun, ExternalState
 from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.ports import Candidate
 from tallybook.domain.run import OperationName, Status
 from tallybook.domain.tally import LOST, NOTHING, Money, Usage
 from tallybook.ledger.keys import ClientKey, OperationKey
-from tallybook.ledger.write import calls, events, progress
+from tallybook.ledger.write import budgets, calls, events, progress
 from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION, lock_operation, lock_run
 
 LOOKED_AT_FOR = timedelta(seconds=10)
-"""Whoever takes a look in hand has so long; then another does, should the first have died."""
+"""Whoever takes a look in hand has so long, unless he holds it longer; then another does, should he have died."""
+OVERDUE_FOR = timedelta(hours=1)
+"""Past its time, after which an external run is given up for lost."""
+AT_ONCE = 500
+DISOWNED = "disowned"
+"""The result of the call of an external run that turned out to be somebody else's."""
+Whose = frozenset[tuple[str, OperationName]] | None
+"""The providers and operations that a process can ask for. None: any."""
 STARTED = ExternalState.STARTED
+STOPPED = (Status.CANCELED, Status.TIMED_OUT)
 THIS = "source = ? AND external_id = ? AND attempt = ?"
 WAITING = "status = 'running' AND worker IS NULL"
 """Of a client run: external runs work for it, and nobody here does."""
 _COLUMNS = (
     "e.source, e.external_id, e.run_id, e.client_id, e.operation, e.call_id, e.until, e.attempt, e.leads, e.looks,"
-    " o.status, e.ended_at, e.state"
+    " o.status, e.ended_at, e.state, e.task, r.planned"
 )
 _WITH_OPERATION = (
     f"SELECT {_COLUMNS} FROM @external_runs e JOIN @operation_runs o ON o.run_id = e.run_id"
-    " AND o.client_id = e.client_id AND o.operation = e.operation"
+    " AND o.client_id = e.client_id AND o.operation = e.operation JOIN @runs r ON r.run_id = e.run_id"
 )
-
-
-def _this(external: ExternalRun) -> Row:
-    return external.source, external.external_id, external.attempt
 
 
 def of_row(row: Row) -> ExternalRun:
@@ -51,10 +56,19 @@ def of_row(row: Row) -> ExternalRun:
         attempt=attempt,
         leads=None if leads is None else tuple(json.loads(leads)),
         looks=looks,
-        abandoned=status in (Status.CANCELED, Status.TIMED_OUT),
+        abandoned=status in STOPPED,
         ended_at=read_stamp(more[0]),
         state=ExternalState(more[1]),
+        task=more[2],
+        ours=bool(more[3]) and attempt == 1,
     )
+
+
+def in_turn(tx: Tx, source: str, external_id: str | None) -> None:
+    """From here to the commit nobody else writes for whom this external run works: not who started it, nor whoever
+    has a delivery of it.
+    """
+    tx.serialize(f"external run {source} {external_id}")
 
 
 def start(tx: Tx, external: ExternalRun, look_at: datetime) -> bool:
@@ -63,30 +77,42 @@ def start(tx: Tx, external: ExternalRun, look_at: datetime) -> bool:
     What was known of it before it had an id goes over to it. A delivery that came before this was written waits in the
     inbox; it counts now.
     """
+    in_turn(tx, external.source, external.external_id)
     external = _born(tx, external)
     leads = None if external.leads is None else json.dumps(list(external.leads))
-    early = _early_deliveries(tx, external)
+    at_once = _early_deliveries(tx, external) or (external.state is STARTED and _stopped(tx, external))
     new = tx.execute(
         "INSERT INTO @external_runs (source, external_id, attempt, run_id, client_id, operation, call_id, state, leads,"
-        " started_at, until, look_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        " started_at, until, look_at, task) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         (
-            *_this(external), external.run_id, external.client_id, external.operation, external.call_id,
-            external.state, leads, tx.stamp, stamp(external.until), tx.stamp if early else stamp(look_at),
+            *external.this, external.run_id, external.client_id, external.operation, external.call_id,
+            external.state, leads, tx.stamp, stamp(external.until), tx.stamp if at_once else stamp(look_at),
+            external.task,
         ),
     )  # fmt: skip
     if not new:
-        tx.execute(f"UPDATE @external_runs SET leads = COALESCE(leads, ?) WHERE {THIS}", (leads, *_this(external)))
+        tx.execute(f"UPDATE @external_runs SET leads = COALESCE(leads, ?) WHERE {THIS}", (leads, *external.this))
     return bool(new)
 
 
 def _born(tx: Tx, external: ExternalRun) -> ExternalRun:
-    """It has an id now; for whom it works may have been known before."""
+    """It has an id now; for whom it works, and how long it may, was known before."""
     if external.state is not STARTED:
         return external
-    row = tx.row(f"SELECT leads FROM @external_runs WHERE {THIS}", _this(external.unborn))
+    row = tx.row(f"SELECT leads, until FROM @external_runs WHERE {THIS}", external.unborn.this)
     forget(tx, external.call_id, external.source)
-    known = tuple(json.loads(row[0])) if row and row[0] else None
-    return replace(external, leads=known if external.leads is None else external.leads)
+    if row is None:
+        return external
+    known = tuple(json.loads(row[0])) if row[0] else None
+    leads = known if external.leads is None else external.leads
+    return replace(external, leads=leads, until=datetime.fromisoformat(row[1]))
+
+
+def _stopped(tx: Tx, external: ExternalRun) -> bool:
+    """Our side was told to stop while it was started: its provider is to be told without delay."""
+    key = (external.run_id, external.client_id, external.operation)
+    row = tx.row(f"SELECT status FROM @operation_runs WHERE {OF_OPERATION}", key)
+    return row is not None and row[0] in STOPPED
 
 
 def forget(tx: Tx, call_id: str, source: str) -> None:
@@ -94,10 +120,13 @@ def forget(tx: Tx, call_id: str, source: str) -> None:
     tx.execute("DELETE FROM @external_runs WHERE source = ? AND external_id = ?", (source, f"?{call_id}"))
 
 
-def doubt(tx: Tx, call_id: str, source: str) -> None:
-    """The answer to its start was lost. Its leads wait for news of it."""
-    statement = "UPDATE @external_runs SET state = 'doubtful' WHERE source = ? AND external_id = ?"
-    tx.execute(statement, (source, f"?{call_id}"))
+def doubt(tx: Tx, call_id: str, source: str, look_at: datetime) -> None:
+    """The answer to its start was lost. Its leads wait for news of it, until then."""
+    tx.execute(
+        "UPDATE @external_runs SET state = 'doubtful', look_at = ?"
+        " WHERE source = ? AND external_id = ? AND state = 'starting'",
+        (stamp(look_at), source, f"?{call_id}"),
+    )
 
 
 def give_free(tx: Tx, unborn: ExternalRun) -> bool:
@@ -105,9 +134,9 @@ def give_free(tx: Tx, unborn: ExternalRun) -> bool:
     key = ClientKey(unborn.run_id, unborn.client_id)
     lock_run(tx, key.run_id)
     statement = f"UPDATE @external_runs SET state = 'ended', result = ?, look_at = NULL WHERE {THIS}"
-    tx.execute(statement, (LOST, *_this(unborn)))  # it stays: should it be heard of after all, its leads are known
-    calls.settle_call(tx, unborn.call_id, LOST, Usage())
-    return _go_on_if_last(tx, key)
+    tx.execute(statement, (LOST, *unborn.this))  # it stays: should it be heard of after all, its leads are known
+    budgets.settle_reserved(tx, unborn.call_id, LOST, Usage())
+    return go_on_if_last(tx, key)
 
 
 def _early_deliveries(tx: Tx, external: ExternalRun) -> int:
@@ -121,27 +150,44 @@ def _early_deliveries(tx: Tx, external: ExternalRun) -> int:
 # -- looking after them ------------------------------------------------------------------------------------------------
 
 
-def take_due(tx: Tx, most: int) -> list[ExternalRun]:
-    """Those whose provider is to be asked now. Nobody else asks about them for LOOKED_AT_FOR."""
-    rows = tx.rows(f"{_WITH_OPERATION} WHERE e.look_at <= ? ORDER BY e.look_at LIMIT ?", (tx.stamp, most))
-    found = [of_row(row) for row in rows]
+def due(now: datetime, whose: Whose = None) -> tuple[str, Row]:
+    """Which external runs `e` are to be asked about, in house SQL: those of *whose*, and of others what is overdue."""
+    if whose is None:
+        return "e.look_at <= ?", (stamp(now),)
+    theirs = "".join(" OR (e.source = ? AND e.operation = ?)" for _ in whose)
+    names = tuple(name for pair in sorted(whose) for name in pair)
+    return f"e.look_at <= ? AND (e.until < ?{theirs})", (stamp(now), stamp(now - OVERDUE_FOR), *names)
+
+
+def take_due(tx: Tx, most: int, whose: Whose = None, but: Collection[Row] = ()) -> list[ExternalRun]:
+    """Those whose provider is to be asked now, *but* what is in hand. Nobody else asks about them for LOOKED_AT_FOR."""
+    which, values = due(tx.now, whose)
+    rows = tx.rows(f"{_WITH_OPERATION} WHERE {which} ORDER BY e.look_at LIMIT ?", (*values, most + len(but)))
+    found = [each for each in map(of_row, rows) if each.this not in but][:most]
     until = stamp(tx.now + LOOKED_AT_FOR)
-    return [each for each in found if _take(tx, each, until)]
+    return [each for each in sorted(found, key=lambda each: each.this) if _take(tx, each, until)]
 
 
 def _take(tx: Tx, external: ExternalRun, until: str) -> bool:
     """False when another process was faster."""
     taken = f"UPDATE @external_runs SET look_at = ?, looks = looks + 1 WHERE {THIS} AND look_at <= ?"
-    return bool(tx.execute(taken, (until, *_this(external), tx.stamp)))
+    return bool(tx.execute(taken, (until, *external.this, tx.stamp)))
+
+
+def hold(tx: Tx, in_hand: Collection[Row]) -> None:
+    """What is in hand takes longer. News that came meanwhile stays where it is."""
+    longer = f"UPDATE @external_runs SET look_at = ? WHERE {THIS} AND look_at > ?"
+    for each in sorted(in_hand):
+        tx.execute(longer, (stamp(tx.now + LOOKED_AT_FOR), *each, tx.stamp))
 
 
 def look_again(tx: Tx, external: ExternalRun, at: datetime | None) -> None:
     """Ask the provider at that time; None: no more. A delivery that came meanwhile has it asked now."""
+    tx.execute("UPDATE @runs SET seen_at = ? WHERE run_id = ? AND planned = 0", (tx.stamp, external.run_id))
     tx.execute(
         f"UPDATE @external_runs SET look_at = ? WHERE {THIS} AND (look_at > ? OR look_at IS NULL)",
-        (None if at is None else stamp(at), *_this(external), tx.stamp),
+        (None if at is None else stamp(at), *external.this, tx.stamp),
     )
-    tx.execute("UPDATE @runs SET seen_at = ? WHERE run_id = ? AND planned = 0", (tx.stamp, external.run_id))
 
 
 def look_now(tx: Tx, source: str, external_id: str) -> None:
@@ -155,10 +201,13 @@ def look_now(tx: Tx, source: str, external_id: str) -> None:
 
 def abandon(tx: Tx, key: ClientKey) -> None:
     """Our side stops: the providers are told without delay."""
-    tx.execute(
-        f"UPDATE @external_runs SET look_at = ? WHERE {OF_CLIENT} AND state <> 'ended' AND look_at IS NOT NULL",
-        (tx.stamp, *key),
+    started = tx.rows(
+        f"SELECT source, external_id, attempt FROM @external_runs WHERE {OF_CLIENT} AND state = 'started'"
+        " ORDER BY source, external_id, attempt",
+        key,
     )
+    for each in started:  # in the order in which they are taken, so that nobody waits in a circle
+        tx.execute(f"UPDATE @external_runs SET look_at = ? WHERE {THIS}", (tx.stamp, *each))
 
 
 def resurrect(tx: Tx, ended: ExternalRun, until: datetime) -> ExternalRun:
@@ -181,7 +230,7 @@ def resurrect(tx: Tx, ended: ExternalRun, until: datetime) -> ExternalRun:
         calls.start_call(tx, calls.Call(again.call_id, key, provider, model, again.attempt))
         text = f"{ended.name} was resurrected; what it finds is added"
         events.append(tx, "resurrected", text, run_id=ended.run_id, client_id=ended.client_id)
-    tx.execute(f"UPDATE @external_runs SET look_at = NULL WHERE {THIS}", _this(ended))
+    tx.execute(f"UPDATE @external_runs SET look_at = NULL WHERE {THIS}", ended.this)
     return again
 
 
@@ -201,7 +250,7 @@ def book(
         _add_found(tx, key, outcomes)
     listed = _on_worklist(tx, key, [each.lead_id for each in outcomes])
     new = progress.record(tx, key, [each for each in outcomes if each.lead_id in listed])
-    calls.settle_call(tx, external.call_id, result, Usage(cost=_added(tx, external, cost)))
+    budgets.settle_reserved(tx, external.call_id, result, Usage(cost=_added(tx, external, cost)))
     return new
 
 
@@ -218,8 +267,12 @@ def stands_alone(tx: Tx, run_id: str) -> bool:
 
 
 def _on_worklist(tx: Tx, key: OperationKey, lead_ids: Sequence[LeadId]) -> frozenset[LeadId]:
-    rows = tx.rows(f"SELECT lead_id FROM @worklist WHERE {OF_OPERATION}", key)
-    return frozenset(row[0] for row in rows) & frozenset(lead_ids)
+    found: set[LeadId] = set()
+    for part in batched(lead_ids, AT_ONCE):
+        marks = ", ".join("?" * len(part))
+        rows = tx.rows(f"SELECT lead_id FROM @worklist WHERE {OF_OPERATION} AND lead_id IN ({marks})", (*key, *part))
+        found.update(lead_id for (lead_id,) in rows)
+    return frozenset(found)
 
 
 def _added(tx: Tx, external: ExternalRun, cost: Money | None) -> Money | None:
@@ -228,41 +281,89 @@ def _added(tx: Tx, external: ExternalRun, cost: Money | None) -> Money | None:
     row = tx.row(
         "SELECT COALESCE(SUM(c.cost_pico_usd), 0) FROM @external_runs e JOIN @calls c ON c.call_id = e.call_id"
         " WHERE e.source = ? AND e.external_id = ? AND e.attempt < ?",
-        _this(external),
+        external.this,
     )
     return Money(max(0, cost.pico_usd - int(row[0]))) if row else NOTHING
 
 
-def end(tx: Tx, external: ExternalRun, result: str, ended_at: datetime | None, saved: Sequence[LeadId]) -> bool:
-    """Its result is booked and saved. The client run goes on when it was the last it waited for: True."""
+def end(
+    tx: Tx, external: ExternalRun, result: str, ended_at: datetime | None, *, look_at: datetime | None = None
+) -> bool:
+    """Its result is booked and saved. The client run goes on when it was the last it waited for: True.
+
+    One that was given up for LOST may be heard of after all: its provider is asked once more at *look_at*, and then it
+    ends in earnest. News that came meanwhile has the provider asked now.
+    """
     key = ClientKey(external.run_id, external.client_id)
     lock_run(tx, key.run_id)
-    progress.mark_saved(tx, OperationKey(*key, external.operation), saved)
     tx.execute(
-        f"UPDATE @external_runs SET state = 'ended', result = ?, ended_at = ?, look_at = NULL WHERE {THIS}",
-        (result, stamp(ended_at or tx.now), *_this(external)),
-    )
-    return _go_on_if_last(tx, key)
+        "UPDATE @external_runs SET state = 'ended', result = ?, ended_at = ?,"
+        f" look_at = CASE WHEN look_at <= ? THEN look_at ELSE ? END WHERE {THIS}",
+        (
+            result, None if result == LOST else stamp(ended_at or tx.now),
+            tx.stamp, None if look_at is None else stamp(look_at), *external.this,
+        ),
+    )  # fmt: skip
+    return go_on_if_last(tx, key)
 
 
-def _go_on_if_last(tx: Tx, key: ClientKey) -> bool:
-    if tx.row(f"SELECT 1 FROM @external_runs WHERE {OF_CLIENT} AND state <> 'ended'", key):
+def disown(tx: Tx, external: ExternalRun) -> bool:
+    """It is not whose it was said to be: nothing of it is booked, and whoever proves that it is his may have it."""
+    key = ClientKey(external.run_id, external.client_id)
+    lock_run(tx, key.run_id)
+    budgets.settle_reserved(tx, external.call_id, DISOWNED, Usage(0, 0, 0, NOTHING))
+    tx.execute(f"DELETE FROM @external_runs WHERE {THIS}", external.this)
+    return go_on_if_last(tx, key)
+
+
+def go_on_if_last(tx: Tx, key: ClientKey) -> bool:
+    """Let a client run go on that waits for nothing any more; of another, say for what it still waits."""
+    if stands_alone(tx, key.run_id):
         return False
-    back = "status = 'queued', turn = turn + 1, enqueued = 0, blocked_reason = NULL, version = version + 1"
-    if not tx.execute(f"UPDATE @client_runs SET {back} WHERE {OF_CLIENT} AND {WAITING}", key):
+    rest = waited_for(tx, key)
+    if rest is not None:
+        tx.execute(
+            f"UPDATE @client_runs SET blocked_reason = ?, version = version + 1 WHERE {OF_CLIENT} AND {WAITING}"
+            " AND blocked_reason <> ?",
+            (rest, *key, rest),
+        )
         return False
-    _leave_out_the_wait(tx, key.run_id)
-    return True
-
-
-def _leave_out_the_wait(tx: Tx, run_id: str) -> None:
-    """A run's timeout excludes the time in which all of it waited for the outside."""
-    at_work = (
-        "SELECT 1 FROM @client_runs WHERE run_id = ? AND (worker IS NOT NULL OR (status = 'queued' AND enqueued = 1))"
+    _leave_out_the_wait(tx, key)
+    back = "status = 'queued', turn = turn + 1, enqueued = 0, blocked_reason = NULL, waiting_since = NULL"
+    return bool(
+        tx.execute(f"UPDATE @client_runs SET {back}, version = version + 1 WHERE {OF_CLIENT} AND {WAITING}", key)
     )
-    since = tx.row("SELECT working_since FROM @runs WHERE run_id = ?", (run_id,))
-    waited = tx.row("SELECT MAX(started_at) FROM @external_runs WHERE run_id = ? AND attempt = 1", (run_id,))
-    began, waiting = read_stamp(since[0] if since else None), read_stamp(waited[0] if waited else None)
-    if tx.row(at_work, (run_id,)) or began is None or waiting is None:
+
+
+def waited_for(tx: Tx, key: ClientKey) -> str | None:
+    """In words, the external runs that a client run waits for. None: there is none."""
+    open_runs = tx.rows(
+        f"SELECT source, external_id FROM @external_runs WHERE {OF_CLIENT} AND state <> 'ended'"
+        " ORDER BY started_at, external_id",
+        key,
+    )
+    if not open_runs:
+        return None
+    source, external_id = open_runs[0]
+    first = f"a run that {source} was asked to start" if external_id.startswith("?") else f"{source} run {external_id}"
+    more = f" and {len(open_runs) - 1} more" if len(open_runs) > 1 else ""
+    return f"waiting for {first}{more}"
+
+
+def _leave_out_the_wait(tx: Tx, key: ClientKey) -> None:
+    """A run's timeout excludes the time in which all of it waited for the outside: since the last of its clients that
+    were worked on began to wait, or ended.
+    """
+    last = tx.row(
+        "SELECT MAX(COALESCE(ended_at, waiting_since)), SUM(CASE WHEN status = 'queued' OR worker IS NOT NULL"
+        " THEN 1 ELSE 0 END) FROM @client_runs WHERE run_id = ?",
+        (key.run_id,),
+    )
+    since = tx.row("SELECT working_since FROM @runs WHERE run_id = ?", (key.run_id,))
+    waiting, began = read_stamp(last[0] if last else None), read_stamp(since[0] if since else None)
+    if waiting is None or began is None or (last and last[1]):
         return
-    tx.execute("UPDATE @runs SET working_since = ? WHERE run_id = ?", (stamp(began + (tx.now - waiting)), run_id))
+    idle_since = max(waiting, began)
+    tx.execute(
+        "UPDATE @runs SET working_since = ? WHERE run_id = ?", (stamp(began + (tx.now - idle_since)), key.run_id)
+    )

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tallybook.database import Row, Tx
+from tallybook.domain.batches import batched
 from tallybook.domain.errors import NotFound
 from tallybook.domain.fields import storable
 from tallybook.domain.outcome import Kind, LeadId, Outcome, Versions, read_reason
@@ -14,6 +15,8 @@ from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.write import endings, events
 from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION, lock_operation, lock_run
 
+AT_ONCE = 500
+"""Leads in one statement."""
 _OUTCOME_COLUMNS = (
     "run_id, client_id, operation, lead_id, kind, reason, detail, score, breakdown, assessment, best_post, posts,"
     " excluded_by, flagged, rubric_version, prompt_version, formula, model, input_hash, late, at, saved_at"
@@ -244,13 +247,12 @@ def _note_too_late(tx: Tx, key: OperationKey, refused: Sequence[Outcome]) -> Non
 
 def mark_saved(tx: Tx, key: OperationKey, lead_ids: Sequence[LeadId]) -> None:
     """The store has these outcomes now."""
-    if not lead_ids:
-        return
-    marks = ", ".join("?" * len(lead_ids))
-    tx.execute(
-        f"UPDATE @outcomes SET saved_at = ? WHERE {OF_OPERATION} AND lead_id IN ({marks}) AND saved_at IS NULL",
-        (tx.stamp, *key, *lead_ids),
-    )
+    for part in batched(lead_ids, AT_ONCE):
+        marks = ", ".join("?" * len(part))
+        tx.execute(
+            f"UPDATE @outcomes SET saved_at = ? WHERE {OF_OPERATION} AND lead_id IN ({marks}) AND saved_at IS NULL",
+            (tx.stamp, *key, *part),
+        )
 
 
 def outcome_of_row(row: Row) -> Outcome:

@@ -9,12 +9,24 @@ from tallybook.domain.run import Basis, JobType, OperationName, Trigger
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.write import calls, claims, external, progress
 from tallybook.ledger.write.calls import Call
-from tallybook.ledger.write.endings import close_client, close_operation, close_run_if_done
+from tallybook.ledger.write.endings import close_client, close_operation, close_run_if_done, lock_run
 from tallybook.ledger.write.starts import RunIdStyle, reserve_run_id
 
 
-def begin(tx: Tx, source: str, external_id: str, client: Client, *, style: RunIdStyle, until: datetime) -> ExternalRun:
-    """A run for an external run that works for *client*. Its leads are those it found something for."""
+def begin(
+    tx: Tx,
+    source: str,
+    external_id: str,
+    client: Client,
+    *,
+    style: RunIdStyle,
+    until: datetime,
+    task: str | None = None,
+) -> ExternalRun:
+    """A run for an external run that works for *client*. Its leads are those it found something for.
+
+    *task*: what it is said to run, where only that names the client.
+    """
     run_id = reserve_run_id(tx, style)
     by = f"{source} run {external_id}"
     claims.create_run(tx, run_id, claims.Job(JobType.POST_HARVESTING, client.stream, Trigger.API, by=by))
@@ -22,20 +34,23 @@ def begin(tx: Tx, source: str, external_id: str, client: Client, *, style: RunId
     claims.create_client(tx, key, client.name)
     operation = OperationKey(*key, OperationName.POST_HARVESTING)
     progress.open_operation(tx, operation, Basis.EXACT)
-    began = ExternalRun(source, external_id, *operation, call_id=f"{source} {external_id}", until=until)
+    began = ExternalRun(source, external_id, *operation, call_id=f"{by} for {run_id}", until=until, task=task)
     calls.start_call(tx, Call(began.call_id, operation, source, ""))
     external.start(tx, began, tx.now)
     return began
 
 
-def finish(tx: Tx, ended: ExternalRun, error: str) -> None:
-    """Everything is booked: a run of its own ends with its one client. Nothing happens to other runs, or twice."""
+def finish(tx: Tx, ended: ExternalRun, finish_reason: str | None, error: str) -> None:
+    """Everything is booked: a run of its own ends with its one client. Nothing happens to other runs, or twice.
+
+    *finish_reason*: how it went wrong; *error* says why.
+    """
     if not external.stands_alone(tx, ended.run_id):
         return
+    lock_run(tx, ended.run_id)
     key = ClientKey(ended.run_id, ended.client_id)
-    close_operation(
-        tx, OperationKey(*key, ended.operation), errors=int(bool(error)), finish_reason=error.partition(":")[0] or None
-    )
-    close_client(tx, key)
+    wrong = int(finish_reason is not None)
+    close_operation(tx, OperationKey(*key, ended.operation), errors=wrong, finish_reason=finish_reason)
+    close_client(tx, key, error=error or None)
     tx.execute("UPDATE @runs SET closing = 1 WHERE run_id = ? AND ended_at IS NULL", (ended.run_id,))
     close_run_if_done(tx, ended.run_id)
