@@ -88,6 +88,23 @@ def test_doctor_tells_of_orphans_and_of_runs_nobody_looks_after(cli: Cli, books:
     assert books.do(external.take_due, 1)
 
 
+def test_doctor_tells_of_deliveries_that_are_kept_and_not_applied(cli: Cli, books: Ledger) -> None:
+    books.do(inbox.keep, OVER, RunIdStyle())
+    assert doctor(cli, 0)["deliveries"]["level"] == "ok"
+    books.do(inbox.put_off, OVER.source, OVER.delivery_id, "the store is away")
+    books.do(lambda tx: tx.execute("UPDATE @inbox SET received_at = '2026-11-20T00:00:00.000000Z'"))
+    assert doctor(cli, 1)["deliveries"]["said"] == "1 delivery kept and not applied: the store is away"
+
+
+def test_doctor_warns_of_a_secret_that_can_be_guessed(
+    cli: Cli, after_demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TALLYBOOK_SERVER__WEBHOOK_SECRET", "tiny")
+    assert doctor(cli, 0)["webhook_secret"]["level"] == "notice"
+    monkeypatch.setenv("TALLYBOOK_SERVER__WEBHOOK_SECRET", "not-tiny-" * 3)
+    assert "webhook_secret" not in doctor(cli, 0)
+
+
 def test_doctor_tells_who_harvests_and_how_they_call_back(
     cli: Cli, after_demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

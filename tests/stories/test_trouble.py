@@ -52,6 +52,8 @@ from tests.stories.acting import (
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "AGAIN_AFTER_S", (0.01, 0.02, 0.03))
     monkeypatch.setattr(watch, "PLAN_AGAIN_AFTER_S", 0.05)
+    monkeypatch.setattr(watch, "LOOK_FOR_WORK_EVERY_S", 0.05)
+    monkeypatch.setattr(watch, "FLAGS_EVERY_S", 0.05)
 
 
 def unavailable(what: str, times: int = 10**6, after: int = 0) -> Callable[[str], None]:

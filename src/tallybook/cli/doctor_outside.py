@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tallybook.app import App
 
 OVERDUE_AFTER = timedelta(minutes=10)
+APPLIED_WITHIN = timedelta(minutes=1)
+LEAST_SECRET = 16
 
 
 def harvester(app: "App") -> Findings:
@@ -51,6 +53,31 @@ def orphans(app: "App") -> Findings:
         yield ok("orphans", "No orphans in the inbox")
 
 
+def left_lying(app: "App") -> Findings:
+    """Deliveries that were kept, and are not applied although that was tried."""
+    late = stamp(utc_now() - APPLIED_WITHIN)
+    statement = (
+        sa.select(sa.func.count(), sa.func.max(inbox.c.state_reason))
+        .where(inbox.c.state == State.RECEIVED)
+        .where(inbox.c.received_at < late)
+    )
+    with app.bare_database.reading() as connection:
+        number, reason = connection.execute(statement).one()
+    if number:
+        said = f"{words.count(number, 'delivery', 'deliveries')} kept and not applied: {reason or 'nobody has tried'}"
+        mend = "Start `tallybook serve` or `tallybook worker`; tallybook webhook list --state received shows them."
+        yield wrong("deliveries", said, mend)
+    else:
+        yield ok("deliveries", "Every delivery that came in is applied")
+
+
+def guessable(app: "App") -> Findings:
+    """Whoever guesses the secret may start runs and say what posts a client's leads have."""
+    if any(len(secret) < LEAST_SECRET for secret in app.webhook_secrets):
+        said = f"A webhook secret of under {LEAST_SECRET} characters can be guessed"
+        yield notice("webhook_secret", said, "Make a long one (`openssl rand -hex 32`) and tell whoever calls with it.")
+
+
 def overdue(app: "App") -> Findings:
     """External runs whose time is over and that nobody looks after."""
     late = stamp(utc_now() - OVERDUE_AFTER)
@@ -64,4 +91,4 @@ def overdue(app: "App") -> Findings:
     yield wrong("external_runs", said, "Start `tallybook serve` or `tallybook worker`, with the harvester configured.")
 
 
-CHECKS: tuple[Callable[["App"], Findings], ...] = (harvester, orphans, overdue)
+CHECKS: tuple[Callable[["App"], Findings], ...] = (harvester, guessable, orphans, left_lying, overdue)

@@ -17,8 +17,6 @@ from tallybook.domain.run import Blocked, OperationName
 from tallybook.domain.tally import LOST, Estimate, Money, Usage
 from tallybook.operations.harvest import SUCCEEDED, Harvest, billed, how_it_ended, outcomes_of
 
-NEVER = "never"
-"""The input of a lead that nobody has harvested yet; of others it is the time of their last harvest."""
 TOKEN_OUTLIVES = timedelta(days=7)
 """A delivery may be tried for 32 hours, and a run be resurrected days later."""
 AGAIN_AFTER = timedelta(minutes=1)
@@ -83,10 +81,9 @@ class PostHarvesting:
         return harvested_at is None or harvested_at + self._pace.recheck_after <= now
 
     def last_done(self, candidate: Candidate) -> datetime | None:
-        if candidate.input_hash == NEVER:
-            return None
+        """Its input begins with that."""
         try:
-            return datetime.fromisoformat(candidate.input_hash)
+            return datetime.fromisoformat(candidate.input_hash.partition(" ")[0])
         except ValueError:
             return None
 

@@ -32,7 +32,7 @@ _POSTS_NOT_SCORED = "UPDATE @leads SET post_status = ?, post_reason = ? WHERE cl
 _POST_SCORED = """
     UPDATE @posts SET scored_at = COALESCE(scored_at, ?), score = ?, breakdown = ?
     WHERE client_id = ? AND lead_id = ? AND url_hash = ?"""
-# The input of a harvest is the time of the one before: what was harvested from that input stays as it is.
+# The input of a harvest is the time of the one before, and where: what was harvested from that input stays as it is.
 _HARVESTED = """
     UPDATE @leads SET
       harvested_at = CASE WHEN COALESCE(harvested_at, 'never') = COALESCE(?, harvested_at, 'never') THEN ?
@@ -61,8 +61,18 @@ def save_post_harvesting(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome
     """Only a harvest that was answered counts as one: posts, or the word that there are none (F29)."""
     add_posts(tx, client_id, outcomes)
     answered = [each for each in outcomes if _answered(each)]
-    tx.many(_HARVESTED, [(each.input_hash, tx.stamp, *_status_of(each, client_id)) for each in answered])
+    tx.many(_HARVESTED, [(_harvested_before(each), tx.stamp, *_status_of(each, client_id)) for each in answered])
     tx.many(_NOT_HARVESTED, [_status_of(each, client_id) for each in outcomes if not _answered(each)])
+
+
+def harvest_input(told: str) -> str:
+    """*told*: when a lead was last harvested, and its profile URL, of which the name is kept short."""
+    when, _, profile_url = told.partition(" ")
+    return f"{when} {url_hash(profile_url)[:8]}"
+
+
+def _harvested_before(outcome: Outcome) -> str | None:
+    return outcome.input_hash and outcome.input_hash.partition(" ")[0]
 
 
 def add_posts(tx: Tx, client_id: ClientId, outcomes: Sequence[Outcome]) -> None:

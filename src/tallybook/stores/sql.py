@@ -26,14 +26,17 @@ from tallybook.stores.rows import (
     stored_lead_of,
     text_of_rubric,
 )
-from tallybook.stores.saving import SAVE, add_posts
+from tallybook.stores.saving import SAVE, add_posts, harvest_input
 
 PAGE = 1_000
 """The most leads or clients a listing gives at once unless told."""
 
 _CANDIDATES = {
     OperationName.LEAD_SCORING: ("profile_hash", "scored_at IS NULL AND NOT excluded_by_hand"),
-    OperationName.POST_HARVESTING: ("COALESCE(harvested_at, 'never')", "profile_url <> '' AND NOT excluded_by_hand"),
+    OperationName.POST_HARVESTING: (
+        "COALESCE(harvested_at, 'never') || ' ' || profile_url",
+        "profile_url <> '' AND NOT excluded_by_hand",
+    ),
     OperationName.POST_SCORING: ("posts_hash", "posts_hash IS NOT NULL AND NOT excluded_by_hand"),
 }
 """Operation -> what names its input, and which leads it is not done with. An index alone answers for both scorings."""
@@ -74,7 +77,9 @@ class SqlStore:
             f"WHERE client_id = ? AND lead_id > ? AND {open_leads} ORDER BY lead_id LIMIT ?"
         )
         with self._connections.reading() as tx:
-            return [Candidate(*row) for row in tx.rows(statement, (self._client_id, after or "", limit))]
+            rows = tx.rows(statement, (self._client_id, after or "", limit))
+        name = harvest_input if operation is OperationName.POST_HARVESTING else str
+        return [Candidate(lead_id, name(told)) for lead_id, told in rows]
 
     def load(self, lead_ids: Sequence[LeadId]) -> Sequence[Lead]:
         with self._connections.reading() as tx:

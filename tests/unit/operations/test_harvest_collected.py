@@ -75,7 +75,7 @@ def test_what_is_not_understood_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("input_hash", "done"), [("never", None), ("some day", None), ("2026-11-20T12:00:00Z", NOON - timedelta(days=5))]
+    ("input_hash", "done"), [("never 1a2b", None), ("2026-11-20T12:00:00Z 1a2b", NOON - timedelta(days=5))]
 )
 def test_a_candidates_input_tells_when_it_was_harvested(input_hash: str, done: datetime | None) -> None:
     operation = PostHarvesting(ByHand(), Pace(recheck_after=timedelta(days=6)))
