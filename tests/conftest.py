@@ -1,5 +1,6 @@
 """What every test may ask for, and what the whole suite is held to."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.skips import pytest_addoption, pytest_sessionfinish
 
 __all__ = ["pytest_addoption", "pytest_sessionfinish"]
 
+# Looking for cycles among all that was imported takes a twentieth of the suite's time.
+gc.set_threshold(100_000, 50, 100)
 # A time limit on single examples fails on busy machines only, and says nothing about the code.
 hypothesis.settings.register_profile("patient", deadline=None, max_examples=50)
 # For a long look: ./dev test --hypothesis-profile thorough

@@ -90,7 +90,7 @@ def test_cancel_from_another_process_reaches_the_call_in_flight(office: Office) 
 
 
 def test_pause_from_another_process_stops_it_and_resume_goes_on(office: Office) -> None:
-    with office.working("run", "start", "lead_scoring", latency_ms=1500) as process:
+    with office.working("run", "start", "lead_scoring", latency_ms=600) as process:
         run_id = office.under_way(done=5)
         said = office("run", "pause", run_id)
         code, _, _ = ended(process)
@@ -103,7 +103,7 @@ def test_pause_from_another_process_stops_it_and_resume_goes_on(office: Office) 
 
 @pytest.mark.parametrize(("verb", "status", "code"), [("pause", "paused", 8), ("cancel", "canceled", 7)])
 def test_a_run_whose_process_is_dead_is_stopped_all_the_same(office: Office, verb: str, status: str, code: int) -> None:
-    with office.working("run", "start", latency_ms=1500) as process:
+    with office.working("run", "start", latency_ms=600) as process:
         run_id = office.under_way(done=5)
         process.kill()
         process.wait()

@@ -262,17 +262,19 @@ def test_without_a_rank_freezing_goes_on_after_the_last(sqlite_house: House, mon
 def test_those_given_up_are_told_so_among_those_of_the_lowest_rank(sqlite_house: House) -> None:
     """F28"""
     key = opened(sqlite_house, 3)
-    ids = [each.lead.lead_id for each in sqlite_house.clients.leads("acme")]
+    store = sqlite_house.clients.store("acme")
+    last = store.candidates(POST_HARVESTING, None, 3)[-1]
     for _ in range(worklist.MOST_RUNS):
         before = opened(sqlite_house, 3)
-        sqlite_house.ledger.do(progress.freeze, before, [Candidate(ids[2], "never")], [], whole=True)
-        tried = Outcome.failed(ids[2], FailReason.UNKNOWN, input_hash="never", versions=Versions(rubric="v1"))
+        sqlite_house.ledger.do(progress.freeze, before, [last], [], whole=True)
+        tried = Outcome.failed(
+            last.lead_id, FailReason.UNKNOWN, input_hash=last.input_hash, versions=Versions(rubric="v1")
+        )
         sqlite_house.ledger.do(progress.record, before, [tried])
-    store = sqlite_house.clients.store("acme")
     (part,) = worklist.due(sqlite_house.ledger, store, key[1:], "v1", limit=3, rank=rank)
     assert [number_of(each.lead_id) for each in part.candidates] == [0, 1, 2]
     assert [(each.lead_id, each.kind, each.reason) for each in part.given_up] == [
-        (ids[2], Kind.SKIPPED, SkipReason.GAVE_UP)
+        (last.lead_id, Kind.SKIPPED, SkipReason.GAVE_UP)
     ]
 
 

@@ -1,7 +1,6 @@
 """External runs: started, waited for, asked about, ended; and the client runs that wait for them."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -252,18 +251,7 @@ def test_what_a_lead_costs_is_known_from_the_last_bills(books: Ledger, clock: Cl
     assert reads.cost_of_a_lead(books.database, "acme", "another") is None
 
 
-# -- the day's target --------------------------------------------------------------------------------------------------
-
-
-def test_leads_of_a_day_are_those_found_by_open_runs_and_done_by_ended_ones(books: Ledger, clock: Clock) -> None:
-    midnight = clock.now - timedelta(hours=12)
-    first = harvesting(books, "abc")
-    other = OperationKey("another", "acme", POST_HARVESTING)
-    assert reads.taken_since(books.database, first, midnight) == 0
-    assert reads.taken_since(books.database, other, midnight) == 3
-    books.do(external.book, started(books, first, clock), harvested("a"), "succeeded", None)
-    books.do(stops.stop_run, first.run_id, Stop.CANCEL, "by Ada")
-    books.do(stops.stop_client, client_of(first), Stop.CANCEL, "by Ada")
-    assert reads.taken_since(books.database, other, midnight) == 1
-    assert reads.taken_since(books.database, other, clock.now + MINUTE) == 0
-    assert reads.hashes_of(books.database, first, None) == {each: f"hash of {each}" for each in "abc"}
+def test_the_input_of_each_lead_is_as_it_was_frozen(books: Ledger) -> None:
+    key = harvesting(books, "abc")
+    assert reads.hashes_of(books.database, key, None) == {each: f"hash of {each}" for each in "abc"}
+    assert reads.hashes_of(books.database, key, ["b", "x"]) == {"b": "hash of b"}

@@ -22,8 +22,8 @@ from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import external, inbox, progress, standing_alone
 from tallybook.ledger.write.inbox import Applied
 from tallybook.ledger.write.starts import RunIdStyle
-from tests.ledger.scenes import Clock, called, client_of, told
 from tests.ledger.outside import external_of, harvested, harvesting, started, taken
+from tests.ledger.scenes import Clock, called, client_of, told
 
 ACME = Client("acme", "Acme", stream=3)
 OVER = Delivery("apify", "d1", "{}", {"user-agent": "test"}, "ACTOR.RUN.SUCCEEDED", News.OVER, "x1")

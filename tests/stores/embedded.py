@@ -55,3 +55,8 @@ def posts_scored(lead_id: str, posts: Sequence[Post], score: float = 50.0) -> Ou
     breakdown = {each.url: {"total": score, "attributes": {}, "is_repost": False} for each in posts}
     best = {"url": posts[0].url, "text": posts[0].text, "score": score, "is_repost": False}
     return Outcome(lead_id, Kind.SCORED, score=score, breakdown=breakdown, best_post=best, posts=len(posts))
+
+
+def harvested(lead_id: str, *posts: Post, input_hash: str | None = "never") -> Outcome:
+    facts = {each.url: {"text": each.text, "posted_at": each.posted_at, "is_repost": False} for each in posts}
+    return Outcome(lead_id, Kind.HARVESTED, posts=len(posts), breakdown=facts, input_hash=input_hash)

@@ -20,8 +20,8 @@ from tallybook.testing.apify_server import ApifyServer
 from tallybook.web import webhooks
 from tallybook.web.doorkeeper import MOST_FAILURES
 from tests.books import PostgresBooks
+from tests.ledger.outside import harvesting, started
 from tests.ledger.scenes import Clock
-from tests.ledger.test_external import harvesting, started
 from tests.web.conftest import headers_of
 from tests.web.serving import SECRET, Host, MakeToken, app_on
 

@@ -59,8 +59,13 @@ class ExternalRun:
         return replace(self, external_id=f"?{self.call_id}", state=ExternalState.STARTING)
 
     @property
+    def has_id(self) -> bool:
+        """Has its provider told us how it calls it?"""
+        return not self.external_id.startswith("?")
+
+    @property
     def name(self) -> str:
-        if self.external_id.startswith("?"):
+        if not self.has_id:
             return f"the {self.source} run that was to be started"
         return f"{self.source} run {self.external_id}"
 

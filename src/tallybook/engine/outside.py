@@ -262,7 +262,7 @@ class Collector:
         lost = [Outcome.failed(each, reason, detail=why, input_hash=hashes.get(each)) for each in found.leads or ()]
         await self._ledger.wait(external.book, found, lost, LOST, None)
         await self._save_if_there(found)
-        again_at = self._ledger.clock() + LOST_AGAIN_AFTER
+        again_at = self._ledger.clock() + LOST_AGAIN_AFTER if found.has_id else None
         goes_on = await self._ledger.wait(external.end, found, LOST, None, look_at=again_at)
         await self._ledger.wait(standing_alone.finish, found, LOST, why)
         if goes_on:

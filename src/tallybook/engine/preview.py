@@ -120,7 +120,7 @@ class _Looking:
     store: Store
     client: Client
     rubric: Rubric
-    limit: int | None
+    request: Request
     chunk_size: int
     scorer: SilentScorer
 
@@ -141,7 +141,7 @@ def preview(
     found = []
     for client in clients.of_stream(request.stream, request.clients):
         store = clients.store(client.client_id)
-        looking = _Looking(ledger, store, client, store.rubric(), request.limit, chunk_size, silent)
+        looking = _Looking(ledger, store, client, store.rubric(), request, chunk_size, silent)
         told = tuple(_of_operation(looking, name, operations.get(name)) for name in wanted)
         found.append(ClientPreview(client, told))
     return found
@@ -161,7 +161,7 @@ def _of_operation(looking: _Looking, name: OperationName, operation: Operation |
 def _counted(looking: _Looking, operation: Operation, job: Job) -> OperationPreview:
     """Goes through everything that is due, beyond the limit too."""
     bounds = bounds_of(looking.ledger, OperationKey("", *_scope(looking, operation)), operation, looking.client)
-    limit = bounds.within(looking.limit)
+    limit = bounds.within(looking.request.limit_of(operation.name))
     due = 0
     skips: dict[str, int] = {}
     for part in _due(looking, operation, job, bounds, limit):

@@ -275,6 +275,7 @@ class Runner:
             opened.version,
             bounds.within(opened.limit),
             old_enough=bounds.old_enough,
+            rank=bounds.rank,
             told=lambda: opened.work.told,
         )
         return True

@@ -15,12 +15,15 @@ from tallybook.domain.ports import Candidate, Collected, ExternalRuns, Find, Har
 from tallybook.domain.rubric import Attribute, Rubric
 from tallybook.domain.run import Blocked, OperationName
 from tallybook.domain.tally import LOST, Estimate, Money, Usage
-from tallybook.operations.harvest import SUCCEEDED, Harvest, billed, how_it_ended, outcomes_of
+from tallybook.operations.harvest import SUCCEEDED, Harvest, billed, failed, how_it_ended, outcomes_of, profile_urls
 
 TOKEN_OUTLIVES = timedelta(days=7)
 """A delivery may be tried for 32 hours, and a run be resurrected days later."""
 AGAIN_AFTER = timedelta(minutes=1)
 """When to ask again for what there was no room for."""
+
+
+BEFORE_ANY_BILL = Money.usd("0.05")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,12 @@ class Pace:
     recheck_after: timedelta = timedelta(days=7)
     run_timeout: timedelta = timedelta(hours=1)
     runs_at_once: int = 10
-    cost_of_a_lead: Money = Money.usd("0.05")
+    cost_of_a_lead: Money = BEFORE_ANY_BILL
 
 
 class PostHarvesting:
-    """An `OutsideOperation`; belongs to one event loop. Whatever goes wrong is a failure with its reason; only an answer that was given and is
-    empty means that there are no posts (F29).
+    """An `OutsideOperation`; belongs to one event loop. Whatever goes wrong is a failure with its reason; only an
+    answer that was given and is empty means that there are no posts (F29).
     """
 
     def __init__(self, harvester: Harvester, pace: Pace) -> None:
@@ -135,7 +138,7 @@ class PostHarvesting:
         await book.starting(call_id, named, until)
         try:
             external_id = await self._harvester.start(
-                list(dict.fromkeys(lead.profile_url for lead in fresh)),
+                profile_urls(fresh),
                 self._pace.most_posts,
                 self._pace.run_timeout,
                 book.tag(call_id, until + TOKEN_OUTLIVES),
@@ -220,5 +223,4 @@ def _in_a_moment(error: NoRoom | BudgetExhausted, job: Job) -> ProviderStop:
 
 
 def _failed(lead: Lead, error: ProviderError, job: Job) -> Outcome:
-    hash_ = job.input_hashes.get(lead.lead_id)
-    return Outcome.failed(lead.lead_id, FailReason(error.reason), detail=str(error), input_hash=hash_)
+    return failed(lead.lead_id, FailReason(error.reason), str(error), job.input_hashes.get(lead.lead_id))

@@ -34,6 +34,7 @@ class Spec:
     key: str | None = None  # in the file, where Python has another name for it
 
 
+_BEFORE_ANY_BILL = Money.usd("0.05")
 _TIMEOUT = whole(1, WEEK_S)
 _TOKENS = whole(0, MOST_TOKENS)
 _PORT = whole(0, 65_535)
@@ -130,7 +131,7 @@ class Harvesting:
     runs_at_once: Annotated[int, Spec(whole(1, 1_000), "most runs of the actor for one client at the same time")] = 10
     usd_per_lead: Annotated[
         Money, Spec(readers.usd, "set aside from a budget for each lead, until there is a bill to go by", 0.05)
-    ] = Money.usd("0.05")
+    ] = _BEFORE_ANY_BILL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
