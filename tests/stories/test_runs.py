@@ -45,7 +45,7 @@ def statuses(run: Run) -> dict[str, str]:
 def test_a_run_is_terminal_only_when_every_operation_run_is(house: House) -> None:
     """F01, F36: the books are looked at all the time while a run goes on."""
     furnished(house, "acme", "bolt", "core", leads=40)
-    with at_work(house, ScriptedScorer(latency_ms=15), limits=Limits(calls_at_once=3)) as engine:
+    with at_work(house, ScriptedScorer(latency_ms=60), limits=Limits(calls_at_once=3)) as engine:
         run_id = started(house, engine=engine)
         samples = 0
         while not (run := read.run(house.database, run_id)).status.terminal:
