@@ -48,6 +48,7 @@ class ByHand:
     deaf: bool = False
     aborted: list[str] = field(default_factory=list)
     strangers: int = 0
+    odd: tuple[str, ...] = ()
     slow_s: float = 0.0
     looking: int = 0
     looked: int = 0
@@ -88,6 +89,8 @@ class ByHand:
         for url in self.profiles[external_id]:
             for number in range(self.posts):
                 yield Found(url, Post(f"{url}/post/{number}", "On pricing."))
+        if self.odd:
+            yield Found(fields=self.odd)
         for number in range(self.strangers):
             yield Found(f"https://linkedin.test/in/stranger-{number}", Post(f"https://p.test/{number}", "Hi"))
 

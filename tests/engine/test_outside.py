@@ -225,6 +225,19 @@ def test_posts_of_strangers_are_noted_and_belong_to_nobody(house: House) -> None
     assert texts(house, run.run_id, "strangers") == [noted]
 
 
+def test_what_was_not_understood_of_an_answer_is_noted(house: House) -> None:
+    """F29"""
+    harvester = ByHand(odd=("headline", "mood"))
+
+    def end(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = OVER
+
+    run = harvest(house, harvester, end)
+    (noted,) = texts(house, run.run_id, "unread")
+    assert noted.startswith("byhand run x1: ")
+    assert "headline, mood" in noted
+
+
 def test_a_store_that_is_away_is_waited_for(house: House) -> None:
     harvester = ByHand()
     away = [True]

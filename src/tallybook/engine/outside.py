@@ -213,10 +213,9 @@ class Collector:
     async def _disown(self, found: ExternalRun) -> None:
         """Whoever had the secret said whose run it is; its provider says otherwise (F32)."""
         why = f"{found.name} does not run the task {found.task!r}, as its delivery said"
-        goes_on = await self._ledger.wait(external.disown, found)
+        await self._ledger.wait(external.disown, found)
         await self._ledger.wait(standing_alone.finish, found, external.DISOWNED, why)
-        if goes_on:
-            self._ended()
+        self._ended()
 
     async def _collect(self, attended: _Attended, look: Look) -> None:
         found = attended.external
@@ -263,10 +262,9 @@ class Collector:
         await self._ledger.wait(external.book, found, lost, LOST, None)
         await self._save_if_there(found)
         again_at = self._ledger.clock() + LOST_AGAIN_AFTER if found.has_id else None
-        goes_on = await self._ledger.wait(external.end, found, LOST, None, look_at=again_at)
+        await self._ledger.wait(external.end, found, LOST, None, look_at=again_at)
         await self._ledger.wait(standing_alone.finish, found, LOST, why)
-        if goes_on:
-            self._ended()
+        self._ended()
 
     async def _save_if_there(self, found: ExternalRun) -> None:
         try:
