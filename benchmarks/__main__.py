@@ -19,6 +19,7 @@ BENCHMARKS = (
     "memory",
     "kill",
     "serve",
+    "server",
     "deliveries",
     "schema",
 )

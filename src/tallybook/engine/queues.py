@@ -80,7 +80,7 @@ def _configured(engine: sa.Engine, executor: str, at_once: int) -> Any:
             "enable_otlp": False,
             "log_level": "ERROR",
             "scheduler_polling_interval_sec": 3600.0,
-            "notification_listener_polling_interval_sec": 0.05,
+            "notification_listener_polling_interval_sec": 0.1,
         }
     )
 
