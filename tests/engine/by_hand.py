@@ -19,6 +19,8 @@ from tallybook.ledger.write.starts import Start
 from tallybook.operations.post_harvesting import Pace, PostHarvesting
 from tests.stories.acting import (
     POST_HARVESTING,
+    TroubledClients,
+    TroubledStore,
     asked,
     at_work,
     ended,
@@ -36,6 +38,7 @@ class ByHand:
     """A `Harvester` whose runs end when, and how, the test says so. Each profile has *posts* posts.
 
     *full_at*: it has no room for so many at once. *gate*: its answer to a start waits for it. *deaf*: to an abort.
+    *unreadable*: what asking for its results raises.
     """
 
     posts: int = 2
@@ -46,6 +49,7 @@ class ByHand:
     full_at: int | None = None
     gate: threading.Event | None = None
     deaf: bool = False
+    unreadable: Exception | None = None
     aborted: list[str] = field(default_factory=list)
     strangers: int = 0
     odd: tuple[str, ...] = ()
@@ -86,6 +90,8 @@ class ByHand:
         return told
 
     async def found(self, external_id: str) -> AsyncIterator[Found]:
+        if self.unreadable is not None:
+            raise self.unreadable
         for url in self.profiles[external_id]:
             for number in range(self.posts):
                 yield Found(url, Post(f"{url}/post/{number}", "On pricing."))
@@ -131,3 +137,18 @@ def blocked(house: House, run_id: str, by: str) -> None:
         return any((each.blocked_reason or "").startswith(by) for each in read.run(house.database, run_id).clients)
 
     until(it_is, f"a client blocked by {by}")
+
+
+class Leaving(TroubledClients):
+    """A `Clients` that does not find its clients any more, for whatever reason."""
+
+    why: Exception | None = None
+
+    def store(self, client_id: str) -> TroubledStore:
+        if self.why is not None:
+            raise self.why
+        return super().store(client_id)
+
+
+def leaving(house: House) -> Leaving:
+    return Leaving(house.clients, lambda _what: None)

@@ -140,7 +140,8 @@ def test_a_clock_shows_what_the_line_says_unless_it_skips_that(schedule: Schedul
 def parts(low: int, high: int, *names: str) -> st.SearchStrategy[str]:
     """A field of a cron line, as the settings let it be."""
     number = st.integers(low, high).map(str) | (st.sampled_from(names) if names else st.nothing())
-    many = st.just("*") | st.tuples(number, number).map("-".join)
+    span = st.tuples(st.integers(low, high), st.integers(low, high)).map(lambda ends: "{}-{}".format(*sorted(ends)))
+    many = st.just("*") | span
     stepped = st.tuples(many, st.integers(1, 99).map(str)).map("/".join)
     return st.lists(number | many | stepped, min_size=1, max_size=3).map(",".join)
 

@@ -1,6 +1,7 @@
 """Work that is done outside: started, waited for without a thread, looked after, collected."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -152,43 +153,32 @@ def test_leads_of_a_start_whose_answer_was_lost_fail_when_nothing_is_heard_of_it
     assert (run.tally.calls, run.tally.unmeasured) == (1, 1)
 
 
-@pytest.mark.parametrize("first_is_over", [True, False])
-def test_leads_whose_start_died_with_its_process_are_started_again(
-    house: House, first_is_over: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("heard_of", [True, False])
+def test_a_start_whose_process_died_is_not_made_again(
+    house: House, heard_of: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """F30: it may have been made. It calls back, or its leads have failed and are left alone for a day."""
     monkeypatch.setattr(external, "LOOKED_AT_FOR", SOON)
     harvester = ByHand()
-    with at_work(house, operations=harvesting(harvester, batch=2), limits=LIMITS) as engine:
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
         run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester, runs=2)
-    second = harvester.started[1][1]
-    now = house.ledger.clock()
-    leads = [lead.lead.lead_id for lead in house.clients.leads("acme")][2:]
-    key = (run_id, "acme", POST_HARVESTING)
-    died = ExternalRun("byhand", "", *key, second.call_id, now, leads=tuple(leads)).unborn
-    house.ledger.do(lambda tx: tx.execute("DELETE FROM @external_runs WHERE external_id = 'x2'"))
-    house.ledger.do(external.start, died, now)
-    if first_is_over:
-        house.ledger.do(external.end, _first(house), "succeeded", now)
-    patient = Limits(look_outside_every=timedelta(seconds=0.4))  # news may come once somebody is there to hear it
-    with at_work(house, operations=harvesting(harvester, batch=2), limits=patient):
-        until(lambda: not _unborn(house), "the end of the doubt")
-        harvester.looks["x1"] = OVER
-        until(lambda: len(harvester.started) >= 3, "the third start")
-        harvester.looks["x4"] = OVER
-        harvester.looks["x3"] = OVER
+        waiting(house, run_id, harvester)
+    ((_, tag),) = harvester.started
+    now, leads = house.ledger.clock(), tuple(each.lead.lead_id for each in house.clients.leads("acme"))
+    made = ExternalRun(
+        "byhand", "x1", run_id, "acme", POST_HARVESTING, tag.call_id, now + timedelta(hours=1), leads=leads
+    )
+    house.ledger.do(lambda tx: tx.execute("DELETE FROM @external_runs"))
+    house.ledger.do(external.start, made.unborn, now)
+    harvester.looks["x1"] = OVER
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        if heard_of:
+            house.ledger.do(external.start, replace(made, leads=None), now)
         run = ended(house, run_id)
-    assert run.tally.harvested == 3
-
-
-def _first(house: House) -> ExternalRun:
-    house.ledger.do(external.look_now, "byhand", "x1")
-    return next(each for each in house.ledger.do(take_due, 8) if each.external_id == "x1")
-
-
-def _unborn(house: House) -> bool:
-    with house.database.reading() as connection:
-        return bool(connection.exec_driver_sql("SELECT 1 FROM external_runs WHERE state = 'starting'").first())
+        again = ended(house, started(house, asked_to_harvest(), engine))
+    expected = "harvested" if heard_of else "failed(unavailable)"
+    assert set(kinds(house, run_id).values()) == {expected}
+    assert (len(harvester.started), run.tally.calls, again.tally.found) == (1, 1, 0)
 
 
 def test_a_resurrected_run_adds_its_posts_and_its_cost(house: House) -> None:

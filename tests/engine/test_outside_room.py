@@ -90,3 +90,36 @@ def test_what_is_left_of_a_budget_is_waited_for_while_calls_are_in_flight(
         until(lambda: len(harvester.started) == 2, "the start for the other")
         harvester.looks["x2"] = OVER
         assert ended(house, run_id).tally.harvested == 4
+
+
+def test_what_a_budget_has_room_for_is_fetched_though_it_is_not_a_whole_batch(house: House) -> None:
+    harvester = ByHand()
+    limits = Limits(look_outside_every=SOON, budgets=Budgets(day=Ceiling(cost=Money.usd("0.5"))))
+    with at_work(house, operations=harvesting(harvester, cost_of_a_lead=Money.usd("0.2")), limits=limits) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester)
+        assert len(harvester.profiles["x1"]) == 2
+        harvester.looks["x1"] = OVER
+        blocked(house, run_id, "budget_exhausted")
+    assert books(house, run_id).tally.harvested == 2
+
+
+def test_money_set_aside_for_what_is_under_way_is_waited_for_however_long_that_takes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a run's budget: the whole run would pause for want of money that is about to be free."""
+    monkeypatch.setattr(post_harvesting, "AGAIN_AFTER", SOON)
+    furnished(house, "beta", leads=1, level=2)
+    harvester = ByHand()
+    budgets = Budgets(run=Ceiling(cost=Money.usd("1")), in_flight_s=0.01)
+    pace = {"cost_of_a_lead": Money.usd("0.33"), "batch": 3}
+    with at_work(
+        house, operations=harvesting(harvester, **pace), limits=Limits(look_outside_every=SOON, budgets=budgets)
+    ):
+        run_id = started(house, asked_to_harvest())
+        until(lambda: harvester.started, "the start for one of them")
+        blocked(house, run_id, "provider_quota")
+        harvester.looks["x1"] = Look(over=True, result="succeeded", cost=Money.usd("0.01"), ended_at=OVER.ended_at)
+        until(lambda: len(harvester.started) == 2, "the start for the other")
+        harvester.looks["x2"] = OVER
+        assert ended(house, run_id).tally.harvested == 4

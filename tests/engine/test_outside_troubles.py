@@ -1,7 +1,7 @@
 """Work that is done outside when something goes wrong: nothing waits for ever, nothing is paid for twice."""
 
 import threading
-from dataclasses import replace
+from concurrent.futures import Future
 from datetime import timedelta
 
 import pytest
@@ -9,26 +9,23 @@ import pytest
 from benchmarks.house import House
 from tallybook.domain.errors import LedgerUnavailable, NotFound, ProviderError, StoreUnavailable
 from tallybook.domain.outcome import FailReason
-from tallybook.domain.run import Stop
-from tallybook.engine import outside, trigger, watch
+from tallybook.engine import outside, watch
 from tallybook.engine.engine import Engine
 from tallybook.engine.runner import Limits
 from tallybook.ledger import external as reads
-from tallybook.ledger import read
-from tallybook.ledger.write import external, stops
+from tallybook.ledger.write import external
 from tests.engine.by_hand import (
     LIMITS,
     OVER,
     SOON,
-    UNDER_WAY,
     ByHand,
     asked_to_harvest,
-    blocked,
     harvest,
     harvesting,
+    leaving,
     waiting,
 )
-from tests.stories.acting import TroubledClients, TroubledStore, at_work, books, ended, furnished, kinds, started, until
+from tests.stories.acting import TroubledClients, at_work, ended, furnished, kinds, started, until
 
 NO_ANSWER = ProviderError("no answer", reason=FailReason.UNAVAILABLE)
 
@@ -43,13 +40,6 @@ def house(sqlite_house: House) -> House:
 def overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is past its time is so for long."""
     monkeypatch.setattr(external, "OVERDUE_FOR", timedelta(0))
-
-
-def status(house: House, run_id: str) -> str:
-    return read.run(house.database, run_id).status
-
-
-# -- nothing waits for ever --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("overdue")
@@ -86,8 +76,10 @@ def test_one_that_does_not_end_is_told_so_now_and_then_only(house: House, monkey
         assert ended(house, run_id).tally.harvested == 3
 
 
-@pytest.mark.usefixtures("overdue")
-def test_where_nobody_looks_after_it_any_more_its_leads_have_failed(house: House) -> None:
+def test_where_nobody_looks_after_it_any_more_its_leads_have_failed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external, "FORSAKEN_FOR", timedelta(0))
     harvester = ByHand()
     with at_work(house, operations=harvesting(harvester, run_timeout=timedelta(0)), limits=Limits()) as engine:
         run_id = started(house, asked_to_harvest(), engine)
@@ -97,21 +89,6 @@ def test_where_nobody_looks_after_it_any_more_its_leads_have_failed(house: House
         run = ended(house, run_id)
     assert set(kinds(house, run_id).values()) == {"failed(unavailable)"}
     assert run.clients[0].operations[0].finish_reason == "no_harvester"
-
-
-class Leaving(TroubledClients):
-    """A `Clients` that does not find its clients any more, for whatever reason."""
-
-    why: Exception | None = None
-
-    def store(self, client_id: str) -> TroubledStore:
-        if self.why is not None:
-            raise self.why
-        return super().store(client_id)
-
-
-def leaving(house: House) -> Leaving:
-    return Leaving(house.clients, lambda _what: None)
 
 
 @pytest.mark.usefixtures("overdue")
@@ -141,23 +118,11 @@ def test_a_ledger_that_is_away_is_waited_for(
         assert ended(house, run_id).tally.harvested == 3
 
 
-@pytest.mark.usefixtures("overdue")
-def test_a_ledger_that_goes_away_while_trouble_is_dealt_with_is_waited_for_too(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(external, "LOOKED_AT_FOR", SOON)
-    harvester, clients = ByHand(), leaving(house)
-    operations = harvesting(harvester, run_timeout=timedelta(0))
-    with at_work(house, operations=operations, clients=clients, limits=Limits()) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        harvester.slow_s, harvester.looks["x1"] = 0.3, RuntimeError("an odd answer")
-        house.ledger.do(external.look_now, "byhand", "x1")
-        until(lambda: harvester.looking, "the look")
-        clients.why = LedgerUnavailable("the database is away")
-        until(lambda: "an external run could not be looked after" in caplog.text, "the line in the log")
-        clients.why = None
-        assert ended(house, run_id).status == "failed"
+def test_what_cannot_even_be_put_off_is_logged_and_looked_at_again_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    broken: Future[None] = Future()
+    broken.set_exception(LedgerUnavailable("the database is away"))
+    outside._log_broken(broken)
+    assert "an external run could not be looked after" in caplog.text
 
 
 def test_a_store_that_does_not_tell_its_leads_is_asked_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +141,55 @@ def test_a_store_that_does_not_tell_its_leads_is_asked_again(house: House, monke
         trouble[0], harvester.looks["x1"] = True, OVER
         assert ended(house, run_id).tally.harvested == 3
     assert not trouble[0]
+
+
+@pytest.mark.usefixtures("overdue")
+@pytest.mark.parametrize("trouble", [StoreUnavailable("the store is away"), ValueError("it does not take one row")])
+def test_a_store_that_does_not_come_back_keeps_nobody_waiting(house: House, trouble: Exception) -> None:
+    harvester, away = ByHand(), threading.Event()
+
+    def fail(what: str) -> None:
+        if what == "save" and away.is_set():
+            raise trouble
+
+    clients = TroubledClients(house.clients, fail)
+    operations = harvesting(harvester, run_timeout=timedelta(seconds=1))
+    with at_work(house, operations=operations, clients=clients, limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester)
+        away.set()
+        harvester.looks["x1"] = OVER
+        run = ended(house, run_id)
+        away.clear()
+        assert (run.status, run.tally.harvested, str(run.tally.cost)) == ("completed_with_errors", 3, "0.5")
+        ended(house, started(house, asked_to_harvest(), engine))
+    assert all(len(lead.lead.posts) == 2 for lead in house.clients.leads("acme"))
+
+
+@pytest.mark.usefixtures("overdue")
+def test_a_bill_that_is_known_is_booked_though_nothing_else_can_be_read(house: House) -> None:
+    """F30"""
+    harvester = ByHand(unreadable=NO_ANSWER)
+
+    def end(_engine: Engine, _run_id: str) -> None:
+        harvester.looks["x1"] = OVER
+
+    run = harvest(house, harvester, end, run_timeout=timedelta(seconds=1))
+    assert (set(kinds(house, run.run_id).values()), str(run.tally.cost)) == ({"failed(unavailable)"}, "0.5")
+
+
+def test_after_a_downtime_nothing_is_given_up_before_there_was_time_to_ask(house: House) -> None:
+    harvester = ByHand()
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
+        run_id = started(house, asked_to_harvest(), engine)
+        waiting(house, run_id, harvester)
+    long_ago = "UPDATE @external_runs SET until = '2026-01-01T00:00:00.000000Z', look_at = started_at"
+    house.ledger.do(lambda tx: tx.execute(long_ago))
+    harvester.looks["x1"], looked = NO_ANSWER, harvester.looked
+    with at_work(house, operations=harvesting(harvester), limits=LIMITS):
+        until(lambda: harvester.looked > looked + 1, "a second try")
+        harvester.looks["x1"] = OVER
+        assert ended(house, run_id).tally.harvested == 3
 
 
 def test_who_waits_for_nothing_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,182 +219,3 @@ def test_news_that_comes_while_it_is_looked_at_is_looked_at_next(house: House) -
         until(lambda: not harvester.looking, "its end")
         harvester.looks["x1"] = OVER
         assert ended(house, run_id).tally.harvested == 3
-
-
-# -- nothing is paid for twice -----------------------------------------------------------------------------------------
-
-
-def test_what_was_given_up_for_lost_and_is_heard_of_after_all_is_booked(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """F30, F31"""
-    harvester = ByHand()
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        harvester.looks["x1"] = NO_ANSWER
-        with monkeypatch.context() as patched:
-            patched.setattr(external, "OVERDUE_FOR", -timedelta(hours=2))
-            run = ended(house, run_id)
-        assert (run.status, run.tally.failed, run.tally.unmeasured) == ("failed", 3, 1)
-        for look in (NO_ANSWER, UNDER_WAY):
-            harvester.looks["x1"], looked = look, harvester.looked
-            house.ledger.do(external.look_now, "byhand", "x1")
-            until(lambda before=looked: harvester.looked > before, "a look in vain")  # type: ignore[misc]
-            until(lambda: not harvester.looking, "its end")
-        harvester.looks["x1"] = OVER
-        house.ledger.do(external.look_now, "byhand", "x1")
-        until(lambda: books(house, run_id).tally.unmeasured == 0, "the bill")
-    assert str(books(house, run_id).tally.cost) == "0.5"
-    until(lambda: all(len(lead.lead.posts) == 2 for lead in house.clients.leads("acme")), "the posts")
-
-
-def test_nobody_asks_for_ever_about_what_was_lost(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "LOOK_FOR_LOST", -timedelta(hours=2))
-    monkeypatch.setattr(outside, "LOST_AGAIN_AFTER", timedelta(0))
-    monkeypatch.setattr(external, "OVERDUE_FOR", -timedelta(hours=2))
-    harvester = ByHand()
-
-    def silence(_engine: Engine, _run_id: str) -> None:
-        harvester.looks["x1"] = NO_ANSWER
-
-    harvest(house, harvester, silence)
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS):
-        in_a_year = house.ledger.clock() + timedelta(days=400)
-        until(lambda: not reads.any_due(house.database, in_a_year), "the end of the asking")
-
-
-@pytest.mark.parametrize("stop", [Stop.PAUSE, Stop.CANCEL])
-def test_a_start_under_way_is_seen_to_its_end_when_its_run_is_told_to_stop(house: House, stop: Stop) -> None:
-    """F40"""
-    harvester = ByHand(gate=threading.Event())
-    assert harvester.gate is not None
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        until(lambda: harvester.started, "the start")
-        trigger.stop(house.ledger, run_id, stop, "by Ada")
-        until(lambda: status(house, run_id) in ("paused", "canceled"), "the stop")
-        harvester.gate.set()
-        if stop is Stop.CANCEL:
-            until(lambda: str(read.run(house.database, run_id).tally.cost) == "0.1", "the bill of the abort")
-            return
-        harvester.looks["x1"] = OVER
-        until(lambda: read.run(house.database, run_id).tally.harvested == 3, "the result")
-        trigger.resume(house.ledger, run_id)
-        run = ended(house, run_id)
-    assert (len(harvester.started), run.tally.calls, str(run.tally.cost)) == (1, 1, "0.5")
-
-
-def test_a_start_cut_short_with_its_process_is_in_doubt(house: House) -> None:
-    harvester = ByHand(gate=threading.Event())
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        started(house, asked_to_harvest(), engine)
-        until(lambda: harvester.started, "the start")
-    until(lambda: _states(house) == ["doubtful"], "the doubt")
-
-
-def _states(house: House) -> list[str]:
-    with house.database.reading() as connection:
-        return list(connection.exec_driver_sql("SELECT state FROM external_runs").scalars())
-
-
-def test_a_run_resumed_without_a_harvester_waits_for_what_it_has_paid_for(house: House) -> None:
-    harvester = ByHand()
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        trigger.stop(house.ledger, run_id, Stop.PAUSE, "by Ada")
-    house.ledger.do(stops.resume_run, run_id)
-    with at_work(house, operations={}, limits=LIMITS):
-        blocked(house, run_id, "waiting for byhand run x1")
-    harvester.looks["x1"] = OVER
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS):
-        assert ended(house, run_id).tally.harvested == 3
-
-
-def test_a_run_resumed_for_a_client_that_wants_no_posts_any_more_takes_those_it_has_paid_for(house: House) -> None:
-    harvester = ByHand()
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        trigger.stop(house.ledger, run_id, Stop.PAUSE, "by Ada")
-        house.clients.put_clients([replace(house.clients.get("acme"), service_level=1)])
-        trigger.resume(house.ledger, run_id)
-        engine.nudge()
-        waiting(house, run_id, harvester)
-        harvester.looks["x1"] = OVER
-        run = ended(house, run_id)
-    assert (run.tally.harvested, run.clients[0].operations[0].finish_reason) == (3, "below_service_level")
-
-
-def test_a_store_that_fails_halfway_does_not_close_over_what_is_under_way(house: House) -> None:
-    furnished(house, "acme", leads=120, level=2)
-    harvester, away = ByHand(posts=1), threading.Event()
-    loads = []
-
-    def trouble(what: str) -> None:
-        if what == "load":
-            loads.append(what)
-            if len(loads) > 1 and not away.is_set():
-                raise StoreUnavailable("the store is away")
-
-    clients = TroubledClients(house.clients, trouble)
-    operations = harvesting(harvester, batch=100)
-    with at_work(house, operations=operations, clients=clients, limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        away.set()
-        harvester.looks["x1"] = OVER
-        until(lambda: len(harvester.started) == 2, "the second start")
-        harvester.looks["x2"] = OVER
-        run = ended(house, run_id)
-    assert (run.status, run.tally.harvested) == ("completed", 120)
-
-
-def test_the_next_run_leaves_alone_what_an_earlier_one_has_under_way(house: House) -> None:
-    harvester = ByHand(deaf=True)
-    with at_work(house, operations=harvesting(harvester), limits=LIMITS) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
-        waiting(house, run_id, harvester)
-        trigger.stop(house.ledger, run_id, Stop.CANCEL, "by Ada")
-        until(lambda: status(house, run_id) == "canceled", "the cancel")
-        again = ended(house, started(house, asked_to_harvest(), engine))
-        assert (again.tally.found, len(harvester.started)) == (0, 1)
-        harvester.looks["x1"] = OVER
-        until(lambda: books(house, run_id).tally.harvested == 3, "the late result")
-
-
-def test_an_attempt_that_we_did_not_start_is_not_ours_to_end(house: House) -> None:
-    harvester = ByHand()
-
-    def resurrect(_engine: Engine, run_id: str) -> None:
-        harvester.looks["x1"] = OVER
-        ended(house, run_id)
-        harvester.looks["x1"] = UNDER_WAY
-        house.ledger.do(external.look_now, "byhand", "x1")
-        until(lambda: _attempts(house) == 2, "the second attempt")
-        house.ledger.do(lambda tx: tx.execute("UPDATE @external_runs SET until = started_at WHERE attempt = 2"))
-        looking = harvester.looked
-        until(lambda: harvester.looked > looking + 2, "more looks")
-
-    harvest(house, harvester, resurrect)
-    assert harvester.aborted == []
-
-
-def _attempts(house: House) -> int:
-    with house.database.reading() as connection:
-        return int(connection.exec_driver_sql("SELECT COUNT(*) FROM external_runs").scalar_one())
-
-
-def test_a_run_of_another_task_than_its_delivery_said_is_nobodys(house: House) -> None:
-    """F32"""
-    harvester = ByHand()
-
-    def claim(_engine: Engine, _run_id: str) -> None:
-        house.ledger.do(lambda tx: tx.execute("UPDATE @external_runs SET task = 'posts-of-acme'"))
-        harvester.looks["x1"] = replace(OVER, task="posts-of-beta")
-        until(lambda: len(harvester.started) == 2, "another start")
-        harvester.looks["x2"] = OVER
-
-    run = harvest(house, harvester, claim)
-    assert (run.tally.harvested, str(run.tally.cost), run.tally.calls) == (3, "0.5", 2)

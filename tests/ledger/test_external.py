@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from tallybook.domain.budget import Budgets, Ceiling
 from tallybook.domain.run import Stop
+from tallybook.domain.tally import LOST, Money
 from tallybook.ledger import external as reads
 from tallybook.ledger import work
+from tallybook.ledger.budgets import left_for
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import dispatch, external, progress, stops, waiting
@@ -163,17 +166,17 @@ def test_a_start_that_was_refused_is_forgotten(books: Ledger, clock: Clock) -> N
     assert not books.do(waiting.wait_for, client_of(key), "w1")
 
 
-def test_leads_of_a_start_that_died_are_free_again_and_its_call_is_lost(books: Ledger, clock: Clock) -> None:
+def test_leads_of_a_start_of_which_nothing_was_heard_are_left_alone_for_a_day(books: Ledger, clock: Clock) -> None:
+    """It may have been made: to make it again may be to pay twice."""
     key = harvesting(books)
     unborn = external_of(key, clock).unborn
     called(books, key, unborn.call_id, None)
     books.do(external.start, unborn, clock.now)
-    other = started(books, key, clock, "x2", "b")
-    assert books.do(waiting.wait_for, client_of(key), "w1")
-    assert not books.do(external.give_free, unborn)
-    assert taken(books, other, *harvested("b"))
-    run = told(books, key.run_id)
-    assert (run.clients[0].status, run.tally.pending, run.tally.unmeasured) == ("queued", 1, 1)
+    books.do(external.book, unborn, failed("a", "b"), LOST, None)
+    books.do(external.end, unborn, LOST, None)
+    assert reads.in_flight(books.database, "acme", POST_HARVESTING, clock.now) == frozenset("ab")
+    assert reads.in_flight(books.database, "acme", POST_HARVESTING, clock.now + 1441 * MINUTE) == frozenset()
+    assert told(books, key.run_id).tally.unmeasured == 1
 
 
 def test_a_start_in_doubt_waits_for_news(books: Ledger, clock: Clock) -> None:
@@ -190,10 +193,9 @@ def test_a_start_given_up_stays_so_though_its_answer_is_lost_then(books: Ledger,
     key = harvesting(books)
     unborn = external_of(key, clock).unborn
     called(books, key, unborn.call_id, None)
-    books.do(external.start, unborn, clock.now)
-    books.do(external.give_free, unborn)
+    books.do(external.start, unborn, clock.now + MINUTE)
+    books.do(external.end, unborn, LOST, None)
     books.do(external.doubt, "call of x1", "apify", clock.now)
-    assert at_work(books, key) == frozenset()
     assert not reads.any_due(books.database, clock.now)
 
 
@@ -235,10 +237,10 @@ def test_a_lead_that_has_its_outcome_needs_no_start(books: Ledger, clock: Clock)
 def test_leads_under_way_for_any_run_are_known(books: Ledger, clock: Clock) -> None:
     key = harvesting(books)
     each = started(books, key, clock)
-    assert reads.in_flight(books.database, "acme", POST_HARVESTING) == frozenset("ab")
-    assert reads.in_flight(books.database, "beta", POST_HARVESTING) == frozenset()
+    assert reads.in_flight(books.database, "acme", POST_HARVESTING, clock.now) == frozenset("ab")
+    assert reads.in_flight(books.database, "beta", POST_HARVESTING, clock.now) == frozenset()
     taken(books, each, *harvested("a", "b"))
-    assert reads.in_flight(books.database, "acme", POST_HARVESTING) == frozenset()
+    assert reads.in_flight(books.database, "acme", POST_HARVESTING, clock.now) == frozenset()
 
 
 def test_what_a_lead_costs_is_known_from_the_last_bills(books: Ledger, clock: Clock) -> None:
@@ -249,6 +251,18 @@ def test_what_a_lead_costs_is_known_from_the_last_bills(books: Ledger, clock: Cl
     taken(books, started(books, key, clock, "x2", "c"), *harvested("c"), cost="0.2")
     assert str(reads.cost_of_a_lead(books.database, "acme", "apify")) == "0.1"
     assert reads.cost_of_a_lead(books.database, "acme", "another") is None
+    taken(books, started(books, key, clock, "x3", "c"), *harvested("c"), cost="0")
+    assert str(reads.cost_of_a_lead(books.database, "acme", "apify")) == "0.1", "a bill of nothing says nothing"
+
+
+def test_what_is_left_of_budgets_is_the_least_of_them(books: Ledger, clock: Clock) -> None:
+    key = harvesting(books, "abc")
+    day, run = Ceiling(cost=Money.usd("1")), Ceiling(cost=Money.usd("0.5"))
+    assert left_for(books.database, key, Budgets(), clock.now) is None
+    assert left_for(books.database, key, Budgets(month=Ceiling(tokens=5)), clock.now) is None
+    taken(books, started(books, key, clock), *harvested("a", "b"), cost="0.2")
+    assert str(left_for(books.database, key, Budgets(day=day), clock.now)) == "0.8"
+    assert str(left_for(books.database, key, Budgets(day=day, run=run), clock.now)) == "0.3"
 
 
 def test_the_input_of_each_lead_is_as_it_was_frozen(books: Ledger) -> None:

@@ -1,14 +1,24 @@
 """External runs: when their provider is asked, by whom, and what else may come of the answer."""
 
+import asyncio
+import sys
 from datetime import timedelta
 
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from tallybook import migrations
+from tallybook.database import Database
+from tallybook.domain.errors import LedgerUnavailable, WriterDied
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import LOST, Usage
 from tallybook.ledger import external as reads
 from tallybook.ledger import work
+from tallybook.ledger.external import ExternalBook
 from tallybook.ledger.keys import ClientKey
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.write import external, waiting
+from tallybook.ledger.write import dispatch, endings, external, waiting
 from tests.ledger.outside import MINUTE, at_work, external_of, harvested, harvesting, started, taken
 from tests.ledger.scenes import (
     POST_HARVESTING,
@@ -58,7 +68,7 @@ def test_what_is_in_hand_is_held_and_not_taken_again(books: Ledger, clock: Clock
     assert [due.external_id for due in books.do(external.take_due, 8)] == ["x1"]
 
 
-def test_a_process_gets_what_it_can_ask_for_and_what_is_long_overdue(books: Ledger, clock: Clock) -> None:
+def test_a_process_gets_what_it_can_ask_for_and_if_it_is_told_to_what_is_forsaken(books: Ledger, clock: Clock) -> None:
     key = harvesting(books)
     started(books, key, clock)
     clock.pass_by(minutes=1)
@@ -67,9 +77,13 @@ def test_a_process_gets_what_it_can_ask_for_and_what_is_long_overdue(books: Ledg
         assert not reads.any_due(books.database, clock.now, whose)
         assert books.do(external.take_due, 8, whose) == []
     assert len(books.do(external.take_due, 8, ours)) == 1
-    clock.pass_by(hours=2, minutes=1)
-    assert reads.any_due(books.database, clock.now, others)
-    assert len(books.do(external.take_due, 8, others)) == 1
+    clock.pass_by(hours=25, minutes=1)
+    assert not reads.any_due(books.database, clock.now, others)
+    assert reads.any_due(books.database, clock.now, others, forsaken=True)
+    (due,) = books.do(external.take_due, 8, others, forsaken=True)
+    books.do(external.end, due, "succeeded", None)
+    books.do(external.look_now, "apify", "x1")
+    assert books.do(external.take_due, 8, others, forsaken=True) == [], "news of what has ended is for who can ask"
 
 
 def test_one_that_was_given_up_for_lost_is_asked_about_once_more(books: Ledger, clock: Clock) -> None:
@@ -138,6 +152,7 @@ def test_time_in_which_all_of_a_run_waits_does_not_count_as_work(books: Ledger, 
     books.do(waiting.wait_for, client_of(key), "w1")
     clock.pass_by(hours=5)
     taken(books, each, *harvested("a", "b"))
+    begun(books, key.run_id, "acme", "w2")
     assert work.working_since(books.database, [key.run_id])[key.run_id] == since + timedelta(hours=5)
 
 
@@ -152,6 +167,7 @@ def test_time_in_which_two_clients_waited_is_left_out_once(books: Ledger, clock:
     clock.pass_by(hours=5)
     for each in runs:
         taken(books, each, *harvested("a", "b"))
+        begun(books, run_id, each.client_id, "w2")
     assert work.working_since(books.database, [run_id])[run_id] == since + timedelta(hours=5)
 
 
@@ -164,7 +180,81 @@ def test_time_in_which_another_client_was_worked_on_counts(books: Ledger, clock:
     books.do(waiting.wait_for, ClientKey(run_id, "acme"), "w1")
     clock.pass_by(hours=5)
     taken(books, each, *harvested("a", "b"))
+    begun(books, key.run_id, "acme", "w2")
     assert work.working_since(books.database, [run_id])[run_id] == since
+
+
+def test_time_in_which_all_that_is_left_of_a_run_is_queued_does_not_count_as_work(books: Ledger, clock: Clock) -> None:
+    """Another run has the client, and waits for the outside itself."""
+    run_id = planned(books, "acme", "beta", start=asked("acme", "beta"))
+    begun(books, run_id, "acme")
+    since = work.working_since(books.database, [run_id])[run_id]
+    clock.pass_by(minutes=1)
+    books.do(endings.close_client, ClientKey(run_id, "acme"))
+    clock.pass_by(hours=5)
+    begun(books, run_id, "beta")
+    assert work.working_since(books.database, [run_id])[run_id] == since + timedelta(hours=5)
+
+
+def test_time_in_which_a_client_was_put_back_does_not_count_as_work(books: Ledger, clock: Clock) -> None:
+    run_id = planned(books, "acme", start=asked("acme"))
+    key = begun(books, run_id, "acme")
+    since = work.working_since(books.database, [run_id])[run_id]
+    clock.pass_by(minutes=10)
+    books.do(dispatch.hand_back, key, "w1")
+    clock.pass_by(hours=5)
+    begun(books, run_id, "acme", "w2")
+    assert work.working_since(books.database, [run_id])[run_id] == since + timedelta(hours=5)
+
+
+# -- a ledger that is away --------------------------------------------------------------------------------------------
+
+
+def test_how_a_run_is_called_is_written_as_soon_as_the_ledger_is_back(
+    postgres_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F30: it is paid for, and would be started once more."""
+    monkeypatch.setattr(reads, "AGAIN_AFTER_S", 0.05)
+    database = Database(postgres_url)
+    migrations.ensure(database)
+    ledger = Ledger(database, clock)
+    key = harvesting(ledger)
+    book = ExternalBook(ledger, key, "apify", MINUTE)
+    admin = make_url(postgres_url).set(drivername="postgresql", database="postgres").render_as_string(False)
+
+    async def away_for_a_while() -> None:
+        _let_in(admin, postgres_url, False)
+        writing = asyncio.ensure_future(book.started("x1", "call of x1", ["a"], clock.now + MINUTE))
+        for _ in range(2):  # one before it, and one after it
+            with pytest.raises(LedgerUnavailable):
+                await ledger.wait(external.forget, "nothing", "apify")
+        assert not writing.done()
+        _let_in(admin, postgres_url, True)
+        await asyncio.wait_for(writing, 20)
+
+    try:
+        asyncio.run(away_for_a_while())
+        assert at_work(ledger, key) == frozenset("a")
+    finally:
+        _let_in(admin, postgres_url, True)
+        ledger.close()
+
+
+def _let_in(admin: str, url: str, allowed: bool) -> None:
+    name = make_url(url).database
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {str(allowed).lower()}')
+        if not allowed:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+
+def test_where_nothing_can_be_written_any_more_that_is_said(books: Ledger, clock: Clock) -> None:
+    key = harvesting(books)
+    book = ExternalBook(books, key, "apify", MINUTE)
+    with pytest.raises(LedgerUnavailable):
+        books.do(lambda tx: sys.exit("out of memory"))
+    with pytest.raises(WriterDied):
+        asyncio.run(book.started("x1", "call of x1", ["a"], clock.now + MINUTE))
 
 
 # -- resurrected -------------------------------------------------------------------------------------------------------

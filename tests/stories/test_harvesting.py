@@ -121,7 +121,7 @@ def test_a_start_whose_answer_was_lost_is_known_by_its_callback_and_paid_once(ur
         agrees(found, run.run_id)
 
 
-def test_leads_of_a_start_that_was_never_heard_of_again_have_failed_and_are_due_next_time(url: str) -> None:
+def test_leads_of_a_start_that_was_never_heard_of_again_have_failed_and_are_left_alone_for_a_day(url: str) -> None:
     """F29"""
     lost = {DeliveryFault.LOST: 1.0}
     with ApifyServer(token="a-token", latency_s=0.05, delivery_chances=lost) as apify, street(url, apify) as found:
@@ -130,7 +130,8 @@ def test_leads_of_a_start_that_was_never_heard_of_again_have_failed_and_are_due_
         run = found.ended(found.start(ACME))
         assert set(kinds_of(found.app.database, run.run_id).values()) == {"failed(unavailable)"}
         assert (run.tally.unmeasured, run.tally.calls) == (1, 1)
-        assert found.ended(found.start(ACME)).tally.found == 3
+        assert found.ended(found.start(ACME)).tally.found == 0
+        assert len(apify.runs) == 1
 
 
 def test_a_cancel_ends_the_run_at_apify_too(url: str) -> None:
@@ -142,8 +143,12 @@ def test_a_cancel_ends_the_run_at_apify_too(url: str) -> None:
         trigger.stop(found.app.ledger, run_id, Stop.CANCEL, "by Ada")
         assert found.ended(run_id).status is RunStatus.CANCELED
         until(lambda: apify.runs[0].status is Status.ABORTED, "the abort")
-        until(lambda: not in_flight(found.app.database, ACME, POST_HARVESTING), "the end of its external run")
+        until(lambda: not _in_flight(found), "the end of its external run")
         agrees(found, run_id)
+
+
+def _in_flight(found: Street) -> frozenset[str]:
+    return in_flight(found.app.database, ACME, POST_HARVESTING, found.app.ledger.clock())
 
 
 def test_a_resurrected_run_adds_what_it_finds_to_a_run_that_has_ended(main_street: Street) -> None:

@@ -203,6 +203,9 @@ class ExternalRuns(Protocol):
     async def cost_of_a_lead(self) -> Money | None:
         """What was billed for a lead of late, on average; None: there was no bill yet."""
 
+    async def left(self) -> Money | None:
+        """What is left of the budgets that hold, less what is set aside; None: none is in money."""
+
     def tag(self, call_id: str, until: datetime) -> Tag:
         """What the external run is to know of us."""
 

@@ -41,7 +41,7 @@ def bounds_of(ledger: Ledger, key: OperationKey, operation: Operation, client: C
         return Bounds()
     now = ledger.clock()
     target = operation.daily_target(client)
-    busy = ledger_external.in_flight(ledger.database, key.client_id, key.operation)
+    busy = ledger_external.in_flight(ledger.database, key.client_id, key.operation, now)
     return Bounds(
         left=None if target is None else max(0, target - _taken_today(ledger, key, client, now)),
         old_enough=lambda each: each.lead_id not in busy and operation.is_due(each, now),

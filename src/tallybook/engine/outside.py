@@ -5,10 +5,11 @@ and takes the result. Any process may do it, and doing it twice changes nothing.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from tallybook.domain.errors import LedgerUnavailable, NotFound, ProviderError, StoreUnavailable
 from tallybook.domain.external import ExternalRun, ExternalState, Look
@@ -16,7 +17,7 @@ from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, LeadId, Outcome
 from tallybook.domain.ports import Clients, Collected, Operation, OutsideOperation, Store
 from tallybook.domain.run import OperationName
-from tallybook.domain.tally import LOST
+from tallybook.domain.tally import LOST, Money
 from tallybook.engine.pages import save_unsaved
 from tallybook.ledger import external as ledger_external
 from tallybook.ledger.keys import OperationKey
@@ -29,6 +30,10 @@ HELD_AGAIN_AFTER_S = external.LOOKED_AT_FOR.total_seconds() / 3
 GIVEN_UP_SOON = timedelta(seconds=1)
 """After it was first told to end: when to ask whether it has."""
 STORE_AGAIN_AFTER = timedelta(seconds=30)
+TIME_TO_ASK = timedelta(minutes=10)
+"""So long a process asks at least before it gives up what was due while nobody was there."""
+NEWS_AFTER = 5
+"""So many times the usual silence, after which a run that was started while nobody was there has called back."""
 LOST_AGAIN_AFTER = timedelta(hours=1)
 """When to ask about one that was given up for lost,"""
 LOOK_FOR_LOST = timedelta(days=1)
@@ -85,15 +90,18 @@ class Collector:
         self._since = ledger.clock()
         self._in_hand: dict[tuple[str, str, int], _Hand] = {}
         self._told_to_end: set[tuple[str, str, int]] = set()
+        self._bills: dict[tuple[str, str, int], Money | None] = {}
 
     def look_around(self) -> None:
         """Take up what is due, as much as there is room for; does not wait for it."""
         self._in_hand = {name: hand for name, hand in self._in_hand.items() if not hand.task.done()}
         self._hold()
-        room = MOST_AT_ONCE - len(self._in_hand)
-        if not room or not ledger_external.any_due(self._ledger.database, self._ledger.clock(), self._whose):
+        room, now = MOST_AT_ONCE - len(self._in_hand), self._ledger.clock()
+        forsaken = now >= self._since + external.FORSAKEN_FOR  # others had all that time to come back
+        if not room or not ledger_external.any_due(self._ledger.database, now, self._whose, forsaken=forsaken):
             return
-        for each in self._ledger.do(external.take_due, room, self._whose, self._in_hand.keys()):
+        taken = self._ledger.do(external.take_due, room, self._whose, self._in_hand.keys(), forsaken=forsaken)
+        for each in taken:
             task = asyncio.run_coroutine_threadsafe(self._look_after(each), self._loop)
             task.add_done_callback(_log_broken)
             self._in_hand[each.this] = _Hand(task)
@@ -116,9 +124,7 @@ class Collector:
 
     async def _look_after(self, found: ExternalRun) -> None:
         """What breaks on the way is dealt with in one place: no trouble may keep a client waiting for ever."""
-        attending = asyncio.ensure_future(self._attend(found))
-        await asyncio.wait([attending])
-        error = None if attending.cancelled() else attending.exception()
+        error = await _error_of(self._attend(found))
         if error is not None:
             await self._in_trouble(found, error)
 
@@ -132,30 +138,34 @@ class Collector:
             await self._no_news(found)
             return
         store = await asyncio.to_thread(self._clients.store, found.client_id)
-        await self._go_by(_Attended(found, operation, store), await operation.look(found))
+        look = await operation.look(found)
+        if look.over:
+            self._bills[found.this] = look.cost
+        await self._go_by(_Attended(found, operation, store), look)
 
     async def _in_trouble(self, found: ExternalRun, error: BaseException) -> None:
         if isinstance(error, LedgerUnavailable):
             log.warning("%s waits for the ledger: %s", found.name, error)  # nobody holds it for long
         elif isinstance(error, StoreUnavailable):
             log.warning("what %s found cannot be taken yet: %s", found.name, error)
-            await self._again(found, STORE_AGAIN_AFTER)
+            away = ProviderError(f"the store is away: {error}", reason=FailReason.UNAVAILABLE)
+            await self._patiently(found, away, STORE_AGAIN_AFTER)
         elif isinstance(error, ProviderError):
             log.warning("%s cannot be asked about: %s", found.name, error)
-            await self._patiently(found, error)
+            await self._patiently(found, error, self._again_after)
         else:
             log.error("%s could not be looked after", found.name, exc_info=error)
             what = f"{type(error).__name__}: {error}"
-            await self._patiently(found, ProviderError(what, reason=FailReason.UNKNOWN))
+            await self._patiently(found, ProviderError(what, reason=FailReason.UNKNOWN), self._again_after)
 
-    async def _patiently(self, found: ExternalRun, error: ProviderError) -> None:
+    async def _patiently(self, found: ExternalRun, error: ProviderError, again_after: timedelta) -> None:
         """Ask again, until it is long past its time."""
         if found.state is ExternalState.ENDED:
             await self._once_more(found)
         elif self._overdue(found):
             await self._lose(found, error)
         else:
-            await self._again(found, self._again_after)
+            await self._again(found, again_after)
 
     async def _once_more(self, found: ExternalRun) -> None:
         """It was given up for lost, or is said to be resurrected."""
@@ -163,19 +173,20 @@ class Collector:
         await self._ledger.wait(external.look_again, found, None if past else self._ledger.clock() + LOST_AGAIN_AFTER)
 
     def _overdue(self, found: ExternalRun) -> bool:
-        return self._ledger.clock() >= found.until + external.OVERDUE_FOR
+        """After a downtime nothing is given up before there was time to ask."""
+        now = self._ledger.clock()
+        asked_for = now - self._since >= min(TIME_TO_ASK, external.OVERDUE_FOR)
+        return asked_for and now >= found.until + external.OVERDUE_FOR
 
     async def _no_news(self, found: ExternalRun) -> None:
-        """It never called back. Where its process died before it could ask, its leads are taken again; where it asked
-        and heard nothing, that is not risked a second time today.
+        """The answer to its start was lost, or its process died before it came. It may have been made, so it is not
+        made a second time: it calls back, or its leads have failed.
         """
-        if found.state is ExternalState.DOUBTFUL:
-            why = "the answer to its start was lost, and it has not called back"
-            await self._lose(found, ProviderError(why, reason=FailReason.UNAVAILABLE))
-        elif self._ledger.clock() < self._since + 2 * self._again_after:
+        if self._ledger.clock() < self._since + NEWS_AFTER * self._again_after:
             await self._again(found, self._again_after)  # nobody was there to hear of it
-        elif await self._ledger.wait(external.give_free, found):
-            self._ended()
+            return
+        why = "the answer to its start was lost, and it has not called back"
+        await self._lose(found, ProviderError(why, reason=FailReason.UNAVAILABLE))
 
     async def _go_by(self, attended: _Attended, look: Look) -> None:
         found = attended.external
@@ -213,8 +224,7 @@ class Collector:
     async def _disown(self, found: ExternalRun) -> None:
         """Whoever had the secret said whose run it is; its provider says otherwise (F32)."""
         why = f"{found.name} does not run the task {found.task!r}, as its delivery said"
-        await self._ledger.wait(external.disown, found)
-        await self._ledger.wait(standing_alone.finish, found, external.DISOWNED, why)
+        await self._ledger.wait(standing_alone.disown, found, why)
         self._ended()
 
     async def _collect(self, attended: _Attended, look: Look) -> None:
@@ -235,11 +245,20 @@ class Collector:
         await self._end(found, collected)
 
     async def _end(self, found: ExternalRun, collected: Collected) -> None:
-        goes_on = await self._ledger.wait(external.end, found, collected.result, collected.ended_at)
-        await self._ledger.wait(standing_alone.finish, found, collected.finish_reason, collected.error)
+        await self._ledger.wait(
+            standing_alone.end,
+            found,
+            collected.result,
+            collected.ended_at,
+            finish_reason=collected.finish_reason,
+            error=collected.error,
+        )
+        self._forget(found)
+
+    def _forget(self, found: ExternalRun) -> None:
         self._told_to_end.discard(found.this)
-        if goes_on:
-            self._ended()
+        self._bills.pop(found.this, None)
+        self._ended()
 
     def _note_what_is_odd(self, found: ExternalRun, collected: Collected) -> None:
         if collected.unread:
@@ -251,7 +270,7 @@ class Collector:
 
     def _note(self, found: ExternalRun, kind: str, text: str) -> None:
         self._ledger.submit(
-            events.append, kind, text, run_id=found.run_id, client_id=found.client_id, once_key=f"{kind} {text}"
+            events.append, kind, text, run_id=found.run_id, client_id=found.client_id, once_key=f"{kind} {found.this}"
         )
 
     async def _lose(self, found: ExternalRun, error: ProviderError) -> None:
@@ -259,12 +278,13 @@ class Collector:
         why = f"{found.name}: {error}"
         reason, hashes = FailReason(error.reason), await self._hashes(found)
         lost = [Outcome.failed(each, reason, detail=why, input_hash=hashes.get(each)) for each in found.leads or ()]
-        await self._ledger.wait(external.book, found, lost, LOST, None)
-        await self._save_if_there(found)
+        await self._ledger.wait(external.book, found, lost, LOST, self._bills.get(found.this))
+        unsaved = await _error_of(self._save_if_there(found))
+        if unsaved is not None:
+            log.warning("that %s was lost is not saved yet; the client's next run does it: %s", found.name, unsaved)
         again_at = self._ledger.clock() + LOST_AGAIN_AFTER if found.has_id else None
-        await self._ledger.wait(external.end, found, LOST, None, look_at=again_at)
-        await self._ledger.wait(standing_alone.finish, found, LOST, why)
-        self._ended()
+        await self._ledger.wait(standing_alone.end, found, LOST, None, look_at=again_at, finish_reason=LOST, error=why)
+        self._forget(found)
 
     async def _save_if_there(self, found: ExternalRun) -> None:
         try:
@@ -278,6 +298,13 @@ class Collector:
 
     async def _again(self, found: ExternalRun, after: timedelta) -> None:
         await self._ledger.wait(external.look_again, found, self._ledger.clock() + after)
+
+
+async def _error_of(act: Coroutine[Any, Any, None]) -> BaseException | None:
+    """What it raises. None: nothing, or it was cut short."""
+    task = asyncio.ensure_future(act)
+    await asyncio.wait([task])
+    return None if task.cancelled() else task.exception()
 
 
 def _log_broken(task: "Future[None]") -> None:

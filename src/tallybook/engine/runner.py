@@ -197,6 +197,8 @@ class Runner:
             self._note_timeout(key, work)
             self._ledger.do(stops.stop_client, key, work.stop, work.reason, wake_at=work.wake_at)
             return
+        if error is not None and self._waits(key, work):
+            return
         if error is not None:
             self._ledger.do(endings.close_open_operations, key, errors=1)
         self._ledger.do(endings.close_client, key, error=error)
@@ -240,16 +242,16 @@ class Runner:
             if not work.handing_back:
                 self._pause(key, work, stop)
         except StoreUnavailable as error:
-            if not (work.told or self._waits(key, work)):
+            if not (work.told or self._waits(key.of_client, work)):
                 self._close_without_store(key, error)
 
     def _close_unworked(self, key: OperationKey, work: ClientWork, reason: str | None) -> None:
-        if not self._waits(key, work):
+        if not self._waits(key.of_client, work):
             self._ledger.do(endings.close_operation, key, finish_reason=reason)
 
-    def _waits(self, key: OperationKey, work: ClientWork) -> bool:
+    def _waits(self, key: ClientKey, work: ClientWork) -> bool:
         """Nothing closes over external runs that are under way: they were paid for."""
-        work.waiting = self._ledger.do(waiting.wait_for, ClientKey(key.run_id, key.client_id), self._worker)
+        work.waiting = self._ledger.do(waiting.wait_for, key, self._worker)
         return work.waiting
 
     def _work_through(self, opened: OpenOperation, *, frozen: bool) -> None:
@@ -284,7 +286,8 @@ class Runner:
         """What external runs work on is waited for, without a thread. What they have left undone is begun again."""
         key = opened.key
         if isinstance(opened.operation, OutsideOperation) and (
-            self._waits(key, opened.work) or ledger_work.pending(self._ledger.database, key, after="", limit=1)
+            self._waits(key.of_client, opened.work)
+            or ledger_work.pending(self._ledger.database, key, after="", limit=1)
         ):
             return False
         self._ledger.do(endings.close_operation, key)
@@ -295,7 +298,8 @@ class Runner:
         chunk_size, external = self._limits.chunk_size, None
         if isinstance(operation, OutsideOperation):
             chunk_size = operation.chunk_size
-            external = ExternalBook(self._ledger, key, operation.source, self._limits.look_outside_every)
+            limits = self._limits
+            external = ExternalBook(self._ledger, key, operation.source, limits.look_outside_every, limits.budgets)
 
         async def judge(leads: Sequence[Lead], hashes: Mapping[LeadId, str], place: Place, asking: Asking) -> Worked:
             book = CallMeter(self._ledger, key, leads[0].lead_id, self._limits.budgets)

@@ -123,7 +123,7 @@ class ApifyHarvester:
         with _told_as_ours("asking about the run"):
             run = await self._client().run(external_id).get()
         if run is None:
-            return Look(over=True, result="lost", detail="Apify does not know the run")
+            raise ProviderError("Apify does not know the run", reason=FailReason.UNAVAILABLE)
         result = RESULTS.get(run.status)
         return Look(
             over=result is not None,

@@ -9,6 +9,7 @@ from tallybook.database import Database, rows_of
 from tallybook.domain.budget import Budgets, Ceiling, Per, window_end
 from tallybook.domain.tally import Money
 from tallybook.ledger import spending
+from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.spending import Amount, Held
 
 
@@ -44,6 +45,21 @@ def of_client(database: Database, client_id: str, budgets: Budgets, now: datetim
             _standing(ask, client_id, each, now, budgets.in_flight_s)
             for each in spending.held_for_client(ask, client_id, budgets)
         ]
+
+
+def left_for(database: Database, key: OperationKey, budgets: Budgets, now: datetime) -> Money | None:
+    """What is left in money for one more call, of the client's budgets and of the run's. None: none is in money."""
+    with database.reading() as connection:
+        ask = partial(rows_of, connection)
+        found = [
+            _standing(ask, key.client_id, each, now, budgets.in_flight_s).left.cost
+            for each in spending.held_for_client(ask, key.client_id, budgets)
+        ]
+        if budgets.run.cost is not None:
+            used = spending.of_run(ask, key.run_id, now, budgets.in_flight_s)
+            all_used = used.spent + used.set_aside
+            found.append(Money(max(0, budgets.run.cost.pico_usd - all_used.pico_usd)))
+    return min((each for each in found if each is not None), key=lambda each: each.pico_usd, default=None)
 
 
 def bound_by_money_alone(database: Database, client_ids: Sequence[str], budgets: Budgets) -> list[str]:

@@ -10,13 +10,17 @@ import sqlalchemy as sa
 
 from tallybook.database import Database, rows_of, stamp
 from tallybook.domain.batches import batched
+from tallybook.domain.budget import Budgets
 from tallybook.domain.client import ClientId
+from tallybook.domain.errors import LedgerUnavailable, WriterDied
 from tallybook.domain.external import ExternalRun, ExternalState, Tag, Taken
 from tallybook.domain.outcome import LeadId
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Money
+from tallybook.ledger.budgets import left_for
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
+from tallybook.ledger.meter import NO_BUDGETS
 from tallybook.ledger.server_tables import external_runs
 from tallybook.ledger.tables import calls, outcomes, worklist
 from tallybook.ledger.write import external
@@ -25,15 +29,20 @@ from tallybook.ledger.write.external import Whose
 AT_ONCE = 500
 """Leads asked for in one statement."""
 LAST_BILLS = 20
+AGAIN_AFTER_S = 1.0
 LONGEST_START = timedelta(minutes=2)
 """Longer than any provider is given to answer that it has started a run."""
+DOUBTED_FOR = timedelta(days=1)
 OPEN = external_runs.c.state != ExternalState.ENDED
 
 
 class ExternalBook:
     """`ports.ExternalRuns` for one operation run. *first_look*: after so long the provider is asked, told or not."""
 
-    def __init__(self, ledger: Ledger, key: OperationKey, source: str, first_look: timedelta) -> None:
+    def __init__(
+        self, ledger: Ledger, key: OperationKey, source: str, first_look: timedelta, budgets: Budgets = NO_BUDGETS
+    ) -> None:
+        self._budgets = budgets
         self._ledger = ledger
         self._key = key
         self._source = source
@@ -48,7 +57,18 @@ class ExternalBook:
 
     async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         named = ExternalRun(self._source, external_id, *self._key, call_id, until, leads=tuple(leads))
-        await self._ledger.wait(external.start, named, self.now() + self._first_look)
+        while not await self._booked(named):  # noqa: ASYNC110  # nothing tells that the ledger is back
+            await asyncio.sleep(AGAIN_AFTER_S)
+
+    async def _booked(self, named: ExternalRun) -> bool:
+        """It was paid for: what it is called is not thrown away because the ledger is away for a while."""
+        try:
+            await self._ledger.wait(external.start, named, self.now() + self._first_look)
+        except WriterDied:
+            raise
+        except LedgerUnavailable:
+            return False
+        return True
 
     async def refused(self, call_id: str) -> None:
         await self._ledger.wait(external.forget, call_id, self._source)
@@ -58,6 +78,9 @@ class ExternalBook:
 
     async def cost_of_a_lead(self) -> Money | None:
         return await asyncio.to_thread(cost_of_a_lead, self._ledger.database, self._key.client_id, self._source)
+
+    async def left(self) -> Money | None:
+        return await asyncio.to_thread(left_for, self._ledger.database, self._key, self._budgets, self.now())
 
     def tag(self, call_id: str, until: datetime) -> Tag:
         return Tag(self._key.run_id, self._key.client_id, call_id, until)
@@ -83,13 +106,18 @@ def taken(database: Database, key: OperationKey, leads: Sequence[LeadId]) -> Tak
     return Taken(len(told), named)
 
 
-def in_flight(database: Database, client_id: ClientId, operation: OperationName) -> frozenset[LeadId]:
-    """The leads of a client that external runs of any run are at work on, as far as they are known."""
+def in_flight(database: Database, client_id: ClientId, operation: OperationName, now: datetime) -> frozenset[LeadId]:
+    """The leads of a client that external runs of any run are at work on, as far as they are known; and for a day those
+    of a start of which nothing was heard again, for it may have been made.
+    """
+    doubted = sa.and_(
+        external_runs.c.external_id.startswith("?"), external_runs.c.started_at > stamp(now - DOUBTED_FOR)
+    )
     statement = sa.select(external_runs.c.leads).where(
         external_runs.c.client_id == client_id,
         external_runs.c.operation == operation,
         external_runs.c.leads.is_not(None),
-        OPEN,
+        sa.or_(OPEN, doubted),
     )
     with database.reading() as connection:
         return frozenset(lead for (leads,) in connection.execute(statement) for lead in json.loads(leads))
@@ -104,7 +132,8 @@ def cost_of_a_lead(database: Database, client_id: ClientId, source: str) -> Mone
             external_runs.c.client_id == client_id,
             external_runs.c.source == source,
             external_runs.c.leads.is_not(None),
-            calls.c.cost_pico_usd.is_not(None),
+            external_runs.c.attempt == 1,
+            calls.c.cost_pico_usd > 0,
         )
         .order_by(external_runs.c.started_at.desc())
         .limit(LAST_BILLS)
@@ -112,12 +141,12 @@ def cost_of_a_lead(database: Database, client_id: ClientId, source: str) -> Mone
     with database.reading() as connection:
         bills = [(len(json.loads(leads)), int(pico_usd)) for leads, pico_usd in connection.execute(statement)]
     leads = sum(each for each, _ in bills)
-    return Money(sum(pico_usd for _, pico_usd in bills) // leads) if leads else None
+    return Money(max(1, sum(pico_usd for _, pico_usd in bills) // leads)) if leads else None
 
 
-def any_due(database: Database, now: datetime, whose: Whose = None) -> bool:
+def any_due(database: Database, now: datetime, whose: Whose = None, *, forsaken: bool = False) -> bool:
     """Is there an external run whose provider is to be asked?"""
-    which, values = external.due(now, whose)
+    which, values = external.due(now, whose, forsaken=forsaken)
     with database.reading() as connection:
         return bool(rows_of(connection, f"SELECT 1 FROM @external_runs e WHERE {which} LIMIT 1", values))
 

@@ -40,11 +40,11 @@ class Left:
 
 
 def left(database: Database, before: datetime, limit: int = 100) -> Sequence[Left]:
-    """Those that came before then, oldest first."""
+    """Those that came before then, oldest first; but what could not be applied before keeps nothing else waiting."""
     statement = (
         sa.select(inbox.c.source, inbox.c.delivery_id, inbox.c.headers)
         .where(inbox.c.state == State.RECEIVED, inbox.c.received_at < stamp(before))
-        .order_by(inbox.c.received_at)
+        .order_by(sa.case((inbox.c.state_reason.is_(None), 0), else_=1), inbox.c.received_at)
         .limit(limit)
     )
     with database.reading() as connection:

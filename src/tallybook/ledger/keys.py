@@ -6,6 +6,13 @@ from tallybook.domain.client import ClientId
 from tallybook.domain.run import OperationName
 
 
+class ClientKey(NamedTuple):
+    """One client's part of a run."""
+
+    run_id: str
+    client_id: ClientId
+
+
 class OperationKey(NamedTuple):
     """One operation for one client in one run."""
 
@@ -13,9 +20,6 @@ class OperationKey(NamedTuple):
     client_id: ClientId
     operation: OperationName
 
-
-class ClientKey(NamedTuple):
-    """One client's part of a run."""
-
-    run_id: str
-    client_id: ClientId
+    @property
+    def of_client(self) -> ClientKey:
+        return ClientKey(self.run_id, self.client_id)

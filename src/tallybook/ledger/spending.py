@@ -26,7 +26,9 @@ _STRADDLING = (
 )
 _ASIDE = (
     "SELECT CASE WHEN r.at > ? AND EXISTS (SELECT 1 FROM @calls c WHERE c.call_id = r.reservation_id"
-    " AND c.ended_at IS NULL) THEN 'in flight' ELSE 'kept' END, SUM(r.tokens), SUM(r.cost_pico_usd)"
+    " AND c.ended_at IS NULL) OR EXISTS (SELECT 1 FROM @external_runs e WHERE e.run_id = r.run_id"
+    " AND e.client_id = r.client_id AND e.call_id = r.reservation_id AND e.state <> 'ended')"
+    " THEN 'in flight' ELSE 'kept' END, SUM(r.tokens), SUM(r.cost_pico_usd)"
     " FROM @reservations r WHERE r.reservation_id <> ?"
 )
 _OF_CLIENT = (
@@ -79,7 +81,7 @@ class Amount:
 @dataclass(frozen=True, slots=True)
 class Used:
     """*spent*: by calls of known usage. Set aside: *kept* for calls that were maybe billed, *in_flight* for calls that
-    will soon be settled.
+    will soon be settled, and for external runs until they end.
     """
 
     spent: Amount = Amount()

@@ -74,7 +74,7 @@ client_runs = table(
     count("worked_ms"),
     count("version"),
     time("wake_at"),
-    time("waiting_since"),
+    time("idle_since"),
     sa.Index("ix_client_runs_client_id", "client_id", "run_id"),
     sa.Index(
         "ix_client_runs_open",

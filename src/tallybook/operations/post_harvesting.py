@@ -14,7 +14,7 @@ from tallybook.domain.outcome import FailReason, LeadId, Outcome, SkipReason
 from tallybook.domain.ports import Candidate, Collected, ExternalRuns, Find, Harvester, Job, Load, Worked
 from tallybook.domain.rubric import Attribute, Rubric
 from tallybook.domain.run import Blocked, OperationName
-from tallybook.domain.tally import LOST, Estimate, Money, Usage
+from tallybook.domain.tally import LOST, NOTHING, Estimate, Money, Usage
 from tallybook.operations.harvest import SUCCEEDED, Harvest, billed, failed, how_it_ended, outcomes_of, profile_urls
 
 TOKEN_OUTLIVES = timedelta(days=7)
@@ -23,6 +23,7 @@ AGAIN_AFTER = timedelta(minutes=1)
 """When to ask again for what there was no room for."""
 
 
+NOTHING_DONE = Usage(0, 0, 0, NOTHING)
 BEFORE_ANY_BILL = Money.usd("0.05")
 
 
@@ -112,7 +113,11 @@ class PostHarvesting:
                 raise _in_a_moment(error, job) from None
 
     async def _start(self, fresh: Sequence[Lead], everyone: frozenset[LeadId], job: Job) -> Worked:
-        estimate = await self._estimate(len(fresh), job)
+        each = await _book(job).cost_of_a_lead() or self._pace.cost_of_a_lead
+        left = await _book(job).left()
+        if left is not None:  # what can be paid for is fetched; where that is nothing, the books say so of one lead
+            fresh = fresh[: max(1, left.pico_usd // max(1, each.pico_usd))]
+        estimate = Estimate(calls=1, cost=Money(each.pico_usd * len(fresh)))
         call_id = await job.meter.start(
             provider=self.source, model=self._harvester.model, estimate=estimate, patient=False
         )
@@ -126,11 +131,6 @@ class PostHarvesting:
         self._requests.discard(request)
         if not request.cancelled():
             request.exception()  # whoever waits for it has it; it is no news where nobody does
-
-    async def _estimate(self, leads: int, job: Job) -> Estimate:
-        """What a run for so many leads would cost, by the last bills."""
-        each = await _book(job).cost_of_a_lead() or self._pace.cost_of_a_lead
-        return Estimate(calls=1, cost=Money(each.pico_usd * leads))
 
     async def _request(self, call_id: str, fresh: Sequence[Lead], everyone: frozenset[LeadId], job: Job) -> Worked:
         book, named = _book(job), [lead.lead_id for lead in fresh]
@@ -157,7 +157,8 @@ class PostHarvesting:
         """A refusal is the end of it. An answer that was lost is not: if a run was started it calls back, or else its
         leads have failed after a while.
         """
-        job.meter.settle(call_id, result=error.reason if error.refused else LOST, usage=Usage(), refused=error.refused)
+        result, usage = (error.reason, NOTHING_DONE) if error.refused else (LOST, Usage())
+        job.meter.settle(call_id, result=result, usage=usage, refused=error.refused)
         if not error.refused:
             _book(job).in_doubt(call_id)
             return Worked((), outside=everyone)

@@ -15,7 +15,10 @@ _NOBODY_AHEAD = (
     " AND (o.status = 'running' OR p.created_at < r.created_at"
     " OR (p.created_at = r.created_at AND p.run_id < r.run_id)))"
 )
-_PUT_BACK = "status = 'queued', turn = turn + 1, enqueued = 0, worker = NULL, version = version + 1"
+_PUT_BACK = (
+    "status = 'queued', turn = turn + 1, enqueued = 0, worker = NULL, version = version + 1,"
+    " idle_since = CASE WHEN status = 'running' THEN ? ELSE idle_since END"
+)
 _AS_TICKET_SAYS = "turn = ? AND status = 'queued'"
 
 
@@ -92,7 +95,7 @@ def reissue(tx: Tx, ticket: Ticket) -> bool:
         f"UPDATE @client_runs SET {_PUT_BACK} WHERE {OF_CLIENT} AND turn = ?"
         " AND (status = 'queued' OR (status = 'running' AND worker IS NOT NULL))"  # one without has let go, and waits
     )
-    return bool(tx.execute(back, (*ticket.key, ticket.turn)))
+    return bool(tx.execute(back, (tx.stamp, *ticket.key, ticket.turn)))
 
 
 def hand_back(tx: Tx, key: ClientKey, worker: str) -> None:
@@ -108,7 +111,7 @@ def hand_back(tx: Tx, key: ClientKey, worker: str) -> None:
     if row is not None:
         stops.stop_client(tx, key, Stop(row[0]), row[1] or "")
         return
-    tx.execute(f"UPDATE @client_runs SET {_PUT_BACK} WHERE {its_own}", (*key, worker))
+    tx.execute(f"UPDATE @client_runs SET {_PUT_BACK} WHERE {its_own}", (tx.stamp, *key, worker))
 
 
 def fail_plan(tx: Tx, run_id: str, why: str) -> None:

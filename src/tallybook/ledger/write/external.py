@@ -22,6 +22,8 @@ LOOKED_AT_FOR = timedelta(seconds=10)
 """Whoever takes a look in hand has so long, unless he holds it longer; then another does, should he have died."""
 OVERDUE_FOR = timedelta(hours=1)
 """Past its time, after which an external run is given up for lost."""
+FORSAKEN_FOR = timedelta(days=1)
+"""Past its time, after which one that nobody has looked after is given up by whoever works at all."""
 AT_ONCE = 500
 DISOWNED = "disowned"
 """The result of the call of an external run that turned out to be somebody else's."""
@@ -129,16 +131,6 @@ def doubt(tx: Tx, call_id: str, source: str, look_at: datetime) -> None:
     )
 
 
-def give_free(tx: Tx, unborn: ExternalRun) -> bool:
-    """Its process died while it was started, and no news came. Its leads may be taken again: True if they waited."""
-    key = ClientKey(unborn.run_id, unborn.client_id)
-    lock_run(tx, key.run_id)
-    statement = f"UPDATE @external_runs SET state = 'ended', result = ?, look_at = NULL WHERE {THIS}"
-    tx.execute(statement, (LOST, *unborn.this))  # it stays: should it be heard of after all, its leads are known
-    budgets.settle_reserved(tx, unborn.call_id, LOST, Usage())
-    return go_on_if_last(tx, key)
-
-
 def _early_deliveries(tx: Tx, external: ExternalRun) -> int:
     return tx.execute(
         "UPDATE @inbox SET state = 'applied', state_reason = NULL, applied_at = ?, run_id = ?, client_id = ?"
@@ -150,18 +142,25 @@ def _early_deliveries(tx: Tx, external: ExternalRun) -> int:
 # -- looking after them ------------------------------------------------------------------------------------------------
 
 
-def due(now: datetime, whose: Whose = None) -> tuple[str, Row]:
-    """Which external runs `e` are to be asked about, in house SQL: those of *whose*, and of others what is overdue."""
+def due(now: datetime, whose: Whose, *, forsaken: bool = False) -> tuple[str, Row]:
+    """Which external runs `e` are to be asked about, in house SQL: those of *whose*; and where it is said so, of others
+    what is *forsaken*, for nobody has looked after it long past its time.
+    """
     if whose is None:
         return "e.look_at <= ?", (stamp(now),)
-    theirs = "".join(" OR (e.source = ? AND e.operation = ?)" for _ in whose)
-    names = tuple(name for pair in sorted(whose) for name in pair)
-    return f"e.look_at <= ? AND (e.until < ?{theirs})", (stamp(now), stamp(now - OVERDUE_FOR), *names)
+    which = ["(e.source = ? AND e.operation = ?)" for _ in whose]
+    names = [name for pair in sorted(whose) for name in pair]
+    if forsaken:
+        which.append("(e.state <> 'ended' AND e.until < ?)")
+        names.append(stamp(now - FORSAKEN_FOR))
+    return f"e.look_at <= ? AND ({' OR '.join(which) or '1 = 0'})", (stamp(now), *names)
 
 
-def take_due(tx: Tx, most: int, whose: Whose = None, but: Collection[Row] = ()) -> list[ExternalRun]:
+def take_due(
+    tx: Tx, most: int, whose: Whose = None, but: Collection[Row] = (), *, forsaken: bool = False
+) -> list[ExternalRun]:
     """Those whose provider is to be asked now, *but* what is in hand. Nobody else asks about them for LOOKED_AT_FOR."""
-    which, values = due(tx.now, whose)
+    which, values = due(tx.now, whose, forsaken=forsaken)
     rows = tx.rows(f"{_WITH_OPERATION} WHERE {which} ORDER BY e.look_at LIMIT ?", (*values, most + len(but)))
     found = [each for each in map(of_row, rows) if each.this not in but][:most]
     until = stamp(tx.now + LOOKED_AT_FOR)
@@ -308,11 +307,13 @@ def end(
 
 
 def disown(tx: Tx, external: ExternalRun) -> bool:
-    """It is not whose it was said to be: nothing of it is booked, and whoever proves that it is his may have it."""
+    """It is not whose it was said to be: nothing of it is booked, and whoever proves that it is his has it."""
     key = ClientKey(external.run_id, external.client_id)
     lock_run(tx, key.run_id)
     budgets.settle_reserved(tx, external.call_id, DISOWNED, Usage(0, 0, 0, NOTHING))
     tx.execute(f"DELETE FROM @external_runs WHERE {THIS}", external.this)
+    refused = "UPDATE @inbox SET state = 'received' WHERE source = ? AND external_id = ? AND state = 'refused'"
+    tx.execute(refused, (external.source, external.external_id))  # by then it was somebody else's
     return go_on_if_last(tx, key)
 
 
@@ -328,8 +329,7 @@ def go_on_if_last(tx: Tx, key: ClientKey) -> bool:
             (rest, *key, rest),
         )
         return False
-    _leave_out_the_wait(tx, key)
-    back = "status = 'queued', turn = turn + 1, enqueued = 0, blocked_reason = NULL, waiting_since = NULL"
+    back = "status = 'queued', turn = turn + 1, enqueued = 0, blocked_reason = NULL"
     return bool(
         tx.execute(f"UPDATE @client_runs SET {back}, version = version + 1 WHERE {OF_CLIENT} AND {WAITING}", key)
     )
@@ -348,22 +348,3 @@ def waited_for(tx: Tx, key: ClientKey) -> str | None:
     first = f"a run that {source} was asked to start" if external_id.startswith("?") else f"{source} run {external_id}"
     more = f" and {len(open_runs) - 1} more" if len(open_runs) > 1 else ""
     return f"waiting for {first}{more}"
-
-
-def _leave_out_the_wait(tx: Tx, key: ClientKey) -> None:
-    """A run's timeout excludes the time in which all of it waited for the outside: since the last of its clients that
-    were worked on began to wait, or ended.
-    """
-    last = tx.row(
-        "SELECT MAX(COALESCE(ended_at, waiting_since)), SUM(CASE WHEN status = 'queued' OR worker IS NOT NULL"
-        " THEN 1 ELSE 0 END) FROM @client_runs WHERE run_id = ?",
-        (key.run_id,),
-    )
-    since = tx.row("SELECT working_since FROM @runs WHERE run_id = ?", (key.run_id,))
-    waiting, began = read_stamp(last[0] if last else None), read_stamp(since[0] if since else None)
-    if waiting is None or began is None or (last and last[1]):
-        return
-    idle_since = max(waiting, began)
-    tx.execute(
-        "UPDATE @runs SET working_since = ? WHERE run_id = ?", (stamp(began + (tx.now - idle_since)), key.run_id)
-    )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tallybook.database import Row, Tx
+from tallybook.database import Row, Tx, read_stamp, stamp
 from tallybook.domain.batches import batched
 from tallybook.domain.errors import NotFound
 from tallybook.domain.fields import storable
@@ -65,13 +65,30 @@ def begin_client(tx: Tx, key: ClientKey, worker: str) -> Begun:
     if ahead is not None:
         _note_waiting(tx, key, ahead)
         return Begun(go=False, waits_for=ahead)
+    _note_that_it_works(tx, key.run_id)
     tx.execute(
         "UPDATE @client_runs SET status = 'running', started_at = COALESCE(started_at, ?), worker = ?,"
-        f" blocked_reason = NULL, version = version + 1 WHERE {OF_CLIENT}",
+        f" blocked_reason = NULL, idle_since = NULL, version = version + 1 WHERE {OF_CLIENT}",
         (tx.stamp, worker, *key),
     )
-    tx.execute("UPDATE @runs SET working_since = ? WHERE run_id = ? AND working_since IS NULL", (tx.stamp, key.run_id))
     return Begun(go=True, worked_ms=worked_ms)
+
+
+def _note_that_it_works(tx: Tx, run_id: str) -> None:
+    """A run's timeout leaves out the time in which nobody worked on any of its clients, for all were queued, or waited
+    for the outside: since the last of them was let go of, or ended.
+    """
+    row = tx.row(
+        "SELECT r.working_since, (SELECT MAX(COALESCE(c.ended_at, c.idle_since)) FROM @client_runs c"
+        " WHERE c.run_id = r.run_id) FROM @runs r WHERE r.run_id = ? AND NOT EXISTS (SELECT 1 FROM @client_runs w"
+        " WHERE w.run_id = r.run_id AND w.status = 'running' AND w.worker IS NOT NULL)",
+        (run_id,),
+    )
+    if row is None:
+        return
+    began, idle = read_stamp(row[0]), read_stamp(row[1])
+    since = tx.now if began is None else began if idle is None else began + (tx.now - max(began, idle))
+    tx.execute("UPDATE @runs SET working_since = ? WHERE run_id = ?", (stamp(since), run_id))
 
 
 def _ahead_of(tx: Tx, key: ClientKey, created_at: str) -> str | None:

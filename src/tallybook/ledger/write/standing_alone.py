@@ -40,6 +40,29 @@ def begin(
     return began
 
 
+def end(
+    tx: Tx,
+    ended: ExternalRun,
+    result: str,
+    ended_at: datetime | None,
+    *,
+    look_at: datetime | None = None,
+    finish_reason: str | None = None,
+    error: str = "",
+) -> bool:
+    """`external.end`; and where it is a run of its own, that ends with it, at once."""
+    goes_on = external.end(tx, ended, result, ended_at, look_at=look_at)
+    finish(tx, ended, finish_reason, error)
+    return goes_on
+
+
+def disown(tx: Tx, ended: ExternalRun, why: str) -> bool:
+    """`external.disown`; and the run that was made for it has failed."""
+    goes_on = external.disown(tx, ended)
+    finish(tx, ended, external.DISOWNED, why)
+    return goes_on
+
+
 def finish(tx: Tx, ended: ExternalRun, finish_reason: str | None, error: str) -> None:
     """Everything is booked: a run of its own ends with its one client. Nothing happens to other runs, or twice.
 

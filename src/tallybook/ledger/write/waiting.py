@@ -17,7 +17,7 @@ def wait_for(tx: Tx, key: ClientKey, worker: str) -> bool:
     if reason is None:
         return False
     let_go = tx.execute(
-        "UPDATE @client_runs SET worker = NULL, blocked_reason = ?, waiting_since = ?, version = version + 1"
+        "UPDATE @client_runs SET worker = NULL, blocked_reason = ?, idle_since = ?, version = version + 1"
         f" WHERE {OF_CLIENT} AND status = 'running' AND worker = ?",
         (reason, tx.stamp, *key, worker),
     )

@@ -19,13 +19,13 @@ def upgrade() -> None:
         op.add_column("inbox", sa.Column(name, ID, nullable=True), schema=_schema())
     op.create_index("ix_inbox_external_id", "inbox", ["source", "external_id"], schema=SCHEMA)
     op.add_column("clients", sa.Column("daily_target", sa.Integer(), nullable=True), schema=_schema())
-    op.add_column("client_runs", sa.Column("waiting_since", ID, nullable=True), schema=_schema())
+    op.add_column("client_runs", sa.Column("idle_since", ID, nullable=True), schema=_schema())
     op.create_index("ix_runs_created_at", "runs", ["created_at", "run_id"], schema=SCHEMA)
 
 
 def downgrade() -> None:
     op.drop_index("ix_runs_created_at", table_name="runs", schema=SCHEMA)
-    op.drop_column("client_runs", "waiting_since", schema=_schema())
+    op.drop_column("client_runs", "idle_since", schema=_schema())
     op.drop_column("clients", "daily_target", schema=_schema())
     op.drop_index("ix_inbox_external_id", table_name="inbox", schema=SCHEMA)
     for name in ("external_id", "event"):
