@@ -57,18 +57,14 @@ class ExternalBook:
 
     async def started(self, external_id: str, call_id: str, leads: Sequence[LeadId], until: datetime) -> None:
         named = ExternalRun(self._source, external_id, *self._key, call_id, until, leads=tuple(leads))
-        while not await self._booked(named):  # noqa: ASYNC110  # nothing tells that the ledger is back
-            await asyncio.sleep(AGAIN_AFTER_S)
-
-    async def _booked(self, named: ExternalRun) -> bool:
-        """It was paid for: what it is called is not thrown away because the ledger is away for a while."""
-        try:
-            await self._ledger.wait(external.start, named, self.now() + self._first_look)
-        except WriterDied:
-            raise
-        except LedgerUnavailable:
-            return False
-        return True
+        while True:
+            try:
+                await self._ledger.wait(external.start, named, self.now() + self._first_look)
+                return
+            except WriterDied:
+                raise
+            except LedgerUnavailable:  # it was paid for: how it is called is not thrown away
+                await asyncio.sleep(AGAIN_AFTER_S)
 
     async def refused(self, call_id: str) -> None:
         await self._ledger.wait(external.forget, call_id, self._source)
