@@ -100,7 +100,8 @@ def test_a_dataset_of_another_kind_is_no_answer(run: Mapping[str, Any]) -> None:
 def test_what_was_found_by_a_run_that_is_gone_is_not_nothing() -> None:
     """F29"""
     with answering(404, {"error": {"type": "record-not-found", "message": "gone"}}) as harvester:
-        assert asyncio.run(harvester.look("x1")).result == "lost"
+        with pytest.raises(ProviderError, match="does not know the run"):
+            asyncio.run(harvester.look("x1"))
         with pytest.raises(ProviderError, match="does not know the run"):
             asyncio.run(all_found(harvester))
 
