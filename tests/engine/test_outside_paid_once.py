@@ -63,8 +63,8 @@ def test_what_was_given_up_for_lost_and_is_heard_of_after_all_is_booked(
         harvester.looks["x1"] = OVER
         house.ledger.do(external.look_now, "byhand", "x1")
         until(lambda: books(house, run_id).tally.unmeasured == 0, "the bill")
+        until(lambda: all(len(lead.lead.posts) == 2 for lead in house.clients.leads("acme")), "the posts")
     assert str(books(house, run_id).tally.cost) == "0.5"
-    until(lambda: all(len(lead.lead.posts) == 2 for lead in house.clients.leads("acme")), "the posts")
 
 
 def test_nobody_asks_for_ever_about_what_was_lost(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

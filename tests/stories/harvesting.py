@@ -59,7 +59,8 @@ class Street:
         return read.run(self.app.database, run_id)
 
     def ended(self, run_id: str) -> Run:
-        until(lambda: self.run(run_id).status.terminal, f"the end of {run_id}")
+        """A start that was cut short by a kill is waited for nearly a minute."""
+        until(lambda: self.run(run_id).status.terminal, f"the end of {run_id}", within_s=150)
         return self.checked(run_id)
 
     def waiting(self, run_id: str, runs: int = 1) -> None:

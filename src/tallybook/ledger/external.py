@@ -30,7 +30,7 @@ AT_ONCE = 500
 """Leads asked for in one statement."""
 LAST_BILLS = 20
 AGAIN_AFTER_S = 1.0
-LONGEST_START = timedelta(minutes=2)
+LONGEST_START = timedelta(seconds=45)
 """Longer than any provider is given to answer that it has started a run."""
 DOUBTED_FOR = timedelta(days=1)
 OPEN = external_runs.c.state != ExternalState.ENDED
