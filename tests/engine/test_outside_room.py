@@ -11,7 +11,7 @@ from tallybook.engine.engine import Engine
 from tallybook.engine.runner import Limits
 from tallybook.operations import post_harvesting
 from tests.engine.by_hand import LIMITS, OVER, SOON, ByHand, asked_to_harvest, blocked, harvest, harvesting, waiting
-from tests.stories.acting import at_work, books, ended, furnished, started, until
+from tests.stories.acting import POST_HARVESTING, asked, at_work, books, ended, furnished, started, until
 
 
 @pytest.fixture
@@ -79,17 +79,17 @@ def test_what_is_left_of_a_budget_is_waited_for_while_calls_are_in_flight(
 ) -> None:
     """Of a run's budget, with two clients: what one has set aside the other may have when it was not used."""
     monkeypatch.setattr(post_harvesting, "AGAIN_AFTER", SOON)
-    furnished(house, "beta", leads=1, level=2)
+    furnished(house, "beta", "core", leads=1, level=2)
     harvester = ByHand()
     limits = Limits(look_outside_every=SOON, budgets=Budgets(run=Ceiling(cost=Money.usd("1"))))
-    with at_work(house, operations=harvesting(harvester, cost_of_a_lead=Money.usd("0.3")), limits=limits) as engine:
-        run_id = started(house, asked_to_harvest(), engine)
+    with at_work(house, operations=harvesting(harvester, cost_of_a_lead=Money.usd("0.6")), limits=limits) as engine:
+        run_id = started(house, asked("beta", "core", operations=(POST_HARVESTING,)), engine)
         until(lambda: harvester.started, "the start for one of them")
         blocked(house, run_id, "provider_quota")
         harvester.looks["x1"] = Look(over=True, result="succeeded", cost=Money.usd("0.01"), ended_at=OVER.ended_at)
         until(lambda: len(harvester.started) == 2, "the start for the other")
         harvester.looks["x2"] = OVER
-        assert ended(house, run_id).tally.harvested == 4
+        assert ended(house, run_id).tally.harvested == 2
 
 
 def test_what_a_budget_has_room_for_is_fetched_though_it_is_not_a_whole_batch(house: House) -> None:
@@ -109,17 +109,15 @@ def test_money_set_aside_for_what_is_under_way_is_waited_for_however_long_that_t
 ) -> None:
     """Of a run's budget: the whole run would pause for want of money that is about to be free."""
     monkeypatch.setattr(post_harvesting, "AGAIN_AFTER", SOON)
-    furnished(house, "beta", leads=1, level=2)
+    furnished(house, "beta", "core", leads=1, level=2)
     harvester = ByHand()
     budgets = Budgets(run=Ceiling(cost=Money.usd("1")), in_flight_s=0.01)
-    pace = {"cost_of_a_lead": Money.usd("0.33"), "batch": 3}
-    with at_work(
-        house, operations=harvesting(harvester, **pace), limits=Limits(look_outside_every=SOON, budgets=budgets)
-    ):
-        run_id = started(house, asked_to_harvest())
+    limits = Limits(look_outside_every=SOON, budgets=budgets)
+    with at_work(house, operations=harvesting(harvester, cost_of_a_lead=Money.usd("0.6")), limits=limits):
+        run_id = started(house, asked("beta", "core", operations=(POST_HARVESTING,)))
         until(lambda: harvester.started, "the start for one of them")
         blocked(house, run_id, "provider_quota")
         harvester.looks["x1"] = Look(over=True, result="succeeded", cost=Money.usd("0.01"), ended_at=OVER.ended_at)
         until(lambda: len(harvester.started) == 2, "the start for the other")
         harvester.looks["x2"] = OVER
-        assert ended(house, run_id).tally.harvested == 4
+        assert ended(house, run_id).tally.harvested == 2
