@@ -98,7 +98,9 @@ class Collector:
         self._hold()
         room, now = MOST_AT_ONCE - len(self._in_hand), self._ledger.clock()
         forsaken = now >= self._since + external.FORSAKEN_FOR  # others had all that time to come back
-        if not room or not ledger_external.any_due(self._ledger.database, now, self._whose, forsaken=forsaken):
+        if not room or not (self._whose or forsaken):
+            return
+        if not ledger_external.any_due(self._ledger.database, now, self._whose, forsaken=forsaken):
             return
         taken = self._ledger.do(external.take_due, room, self._whose, self._in_hand.keys(), forsaken=forsaken)
         for each in taken:

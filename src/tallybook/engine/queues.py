@@ -20,7 +20,7 @@ APPLICATION_VERSION = "tallybook-1"
 SYSTEM_SCHEMA = "tallybook_engine"
 QUEUE = "clients"
 WORKFLOW = "client_run"
-POLL_S = 0.4
+POLL_S = 0.6
 """For what other processes put in the queue; what this one puts there wakes it at once."""
 OVER = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 KEPT = timedelta(days=30)
