@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from tallybook.airtable.shared_lanes import METADATA as LANES
 from tallybook.ledger import server_tables  # noqa: F401  # declares its tables
 from tallybook.ledger.columns import METADATA as LEDGER
 from tallybook.stores.tables import METADATA as STORE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tables.md").read_text(encoding="utf-8")
-TABLES = [table for metadata in (LEDGER, STORE) for table in metadata.sorted_tables]
+TABLES = [table for metadata in (LEDGER, STORE, LANES) for table in metadata.sorted_tables]
 
 
 @pytest.mark.parametrize("name", [table.name for table in TABLES])

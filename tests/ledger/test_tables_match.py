@@ -3,12 +3,13 @@
 import sqlalchemy as sa
 
 from tallybook import migrations
+from tallybook.airtable.shared_lanes import METADATA as LANES
 from tallybook.database import Database
 from tallybook.ledger import server_tables  # noqa: F401  # declares its tables
 from tallybook.ledger.columns import METADATA as LEDGER
 from tallybook.stores.tables import METADATA as STORE
 
-DECLARED = {table.name: table for metadata in (LEDGER, STORE) for table in metadata.sorted_tables}
+DECLARED = {table.name: table for metadata in (LEDGER, STORE, LANES) for table in metadata.sorted_tables}
 
 
 def _columns(found: sa.Inspector, name: str, schema: str | None) -> dict[str, tuple[bool, bool]]:

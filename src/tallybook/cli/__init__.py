@@ -52,7 +52,7 @@ NOUNS: Mapping[str, Noun] = {
     "token": Noun("Tokens for the HTTP API", "create, list, revoke"),
     "runid": Noun("Run ids, in every form ever written", "parse"),
     "completion": Noun("Completion for bash, zsh or fish"),
-    "testing": Noun("Look-alike servers, for trying things out", "model, apify"),
+    "testing": Noun("Look-alike servers, for trying things out", "model, apify, airtable"),
 }
 
 

@@ -16,22 +16,34 @@ from tallybook.cli.opening import Json
 from tallybook.domain.errors import BadInput
 
 if TYPE_CHECKING:
+    from tallybook.testing.airtable_log import CallLog
+    from tallybook.testing.airtable_server import AirtableServer
     from tallybook.testing.apify_server import ApifyServer
     from tallybook.testing.apify_server import Bill as ApifyBill
     from tallybook.testing.model_server import Bill, ModelServer
 
-PORT, APIFY_PORT = 8686, 8687
+PORT, APIFY_PORT, AIRTABLE_PORT = 8686, 8687, 8688
 KEPT = 10_000
 LET_GO_S = 1.0
 
 FaultT = TypeVar("FaultT", bound=StrEnum)
-Server = TypeVar("Server", "ModelServer", "ApifyServer")
+Server = TypeVar("Server", "ModelServer", "ApifyServer", "AirtableServer")
 Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Where to listen; 0: wherever is free")]
 Faults = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=SHARE", help="What goes wrong, and how often: rate_limit=0.05", show_default=False),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Which requests go wrong")]
+
+
+class Tier(StrEnum):
+    """A plan of Airtable, whose limits are kept."""
+
+    FREE = "free"
+    TEAM = "team"
+    BUSINESS = "business"
+    NONE = "none"
+
 
 app = noun("Look-alike servers, for trying things out.")
 
@@ -87,6 +99,30 @@ def apify(
         _introduce_apify(server)
         signal.sigwait(stop)
     _tell_apify(server.bill, as_json)
+
+
+@app.command()
+def airtable(
+    port: Port = AIRTABLE_PORT,
+    plan: Annotated[Tier, typer.Option(help="Whose limits are kept; none: no limits")] = Tier.TEAM,
+    fault: Faults = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Be Airtable, on this machine only, without an account, with the demo's clients and leads and a base for runs.
+
+    Answers until Ctrl-C, then prints how often it was asked. --fault can be given several times.
+    """
+    from tallybook.testing.airtable_demo import add_demo
+    from tallybook.testing.airtable_server import BUSINESS, FREE, NO_LIMITS, TEAM, AirtableFault, AirtableServer
+
+    limits = {"free": FREE, "team": TEAM, "business": BUSINESS, "none": NO_LIMITS}[plan]
+    chances = _chances(AirtableFault, _shares(fault or [], AirtableFault))
+    make = partial(AirtableServer, limits=limits, chances=chances, seed=seed, keep=KEPT)
+    with _stop_signals() as stop, _opened(port, make) as server:
+        _introduce_airtable(server, add_demo(server).id)
+        signal.sigwait(stop)
+    _tell_airtable(server.log, as_json)
 
 
 # -- what was asked for ------------------------------------------------------------------------------------------------
@@ -192,3 +228,27 @@ def _tell_apify(bill: "ApifyBill", as_json: bool) -> None:
             "deliveries": f"{bill.deliveries:,}",
         }
     )
+
+
+def _introduce_airtable(server: "AirtableServer", operator_id: str) -> None:
+    output.note(f"Airtable is imitated at {server.url} until Ctrl-C. In another terminal:")
+    output.note()
+    output.note(f"export TALLYBOOK_AIRTABLE__ENDPOINT_URL={server.url}")
+    output.note("export TALLYBOOK_AIRTABLE__TOKEN=anything")
+    output.note(f"export TALLYBOOK_AIRTABLE__MASTER_BASE_ID={operator_id}")
+    output.note()
+    output.note("The bases, whose data is gone when this ends:")
+    for line in output.lines_of([(base.name, base.id, f"{base.records:,} records") for base in server.bases]):
+        output.note(f"  {line}")
+    output.note()
+    output.note(f"{server.url}/log gives the newest {KEPT:,} requests.")
+
+
+def _tell_airtable(log: "CallLog", as_json: bool) -> None:
+    kinds = {kind or "unknown": number for kind, number in sorted(log.by_kind().items())}
+    refused = sum(not call.ok for call in log.all)
+    facts = {"requests": len(log.all), "refused": refused, "most in a second": log.most_in_a_second()}
+    if as_json:
+        output.emit({**{name.replace(" ", "_"): fact for name, fact in facts.items()}, "by_kind": kinds})
+        return
+    output.facts({name: f"{number:,}" for name, number in {**facts, **kinds}.items()})

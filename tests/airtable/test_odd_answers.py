@@ -1,0 +1,93 @@
+"""Answers that Airtable itself hardly gives: of what stands before it, or where it takes keys more freely than us."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from tallybook.airtable.client import AirtableDoor
+from tallybook.airtable.errors import LostAnswer, NotNow
+from tallybook.airtable.pacing import Pace
+from tallybook.airtable.resolved import ResolvedTable, resolve
+from tallybook.airtable.seen import OperatorBase, SeenField, SeenTable
+from tallybook.airtable.tables import JOB_TRACKING
+from tallybook.testing.lookalike_http import Exchange, Listener, Reply, as_json, page
+from tests.airtable.premises import TOKEN, Clock
+
+BASE = OperatorBase("appLookAlike00001")
+Opened = Callable[[Reply], AbstractContextManager[AirtableDoor]]
+
+
+@pytest.fixture
+def jobs() -> ResolvedTable[OperatorBase]:
+    seen = SeenTable("tblLookAlike00001", "Job Tracking", (SeenField("fld1", "Run ID", "singleLineText"),))
+    return resolve(BASE, [seen]).table(JOB_TRACKING)
+
+
+@pytest.fixture
+def answered(pace: Pace, clock: Clock) -> Opened:
+    """A door behind which everything is answered alike."""
+
+    @contextmanager
+    def opened(reply: Reply) -> Iterator[AirtableDoor]:
+        def serve(exchange: Exchange) -> None:
+            exchange.answer(reply)
+
+        listener = Listener(0, serve)
+        listener.start()
+        try:
+            yield AirtableDoor(TOKEN, f"http://127.0.0.1:{listener.server_port}", pace, sleep=clock.sleep)
+        finally:
+            listener.close()
+
+    return opened
+
+
+ODD = [page(200), as_json([]), as_json({}), as_json({"records": 5}), Reply(200, b""), as_json(7, 500)]
+
+
+@pytest.mark.parametrize("reply", ODD, ids=lambda reply: reply.body[:20].decode() or "nothing")
+def test_what_is_no_answer_of_airtables_is_told_as_that(
+    answered: Opened, jobs: ResolvedTable[OperatorBase], reply: Reply
+) -> None:
+    with answered(reply) as door:
+        with pytest.raises(NotNow) as told:
+            list(door.records(jobs))
+        assert not isinstance(told.value, LostAnswer)
+        with pytest.raises(LostAnswer, match="may have been done all the same"):
+            door.upsert(jobs, {"a": {}})
+
+
+def record(number: int, run_id: str) -> dict[str, object]:
+    return {"id": f"rec{number}", "createdTime": "2026-11-23T01:30:00.000Z", "fields": {"fld1": run_id}}
+
+
+def test_rows_that_only_airtable_takes_for_equal_are_not_the_ones_asked_for(
+    answered: Opened, jobs: ResolvedTable[OperatorBase]
+) -> None:
+    with answered(as_json({"records": [record(1, "A"), record(2, "a")]})) as door:
+        assert [each.id for each in door.by_keys(jobs, "run_id", ["a"])] == ["rec2"]
+
+
+def test_keys_that_come_back_otherwise_are_matched_by_their_order(
+    answered: Opened, jobs: ResolvedTable[OperatorBase]
+) -> None:
+    said = {"records": [record(1, "a"), record(2, "b")], "createdRecords": ["rec2"], "updatedRecords": ["rec1"]}
+    with answered(as_json(said)) as door:
+        upserted = door.upsert(jobs, {"b": {}, "a": {}})
+        assert upserted.ids == {"a": "rec1", "b": "rec2"}
+        assert upserted.created == {"rec2"}
+        assert door.upsert(jobs, {"a ": {}, "b ": {}}).ids == {"a ": "rec1", "b ": "rec2"}
+        with pytest.raises(LostAnswer):
+            door.upsert(jobs, {"a": {}, "b": {}, "c": {}})
+
+
+def test_what_stands_before_airtable_and_repeats_the_token_is_not_repeated(
+    answered: Opened, jobs: ResolvedTable[OperatorBase]
+) -> None:
+    """F35"""
+    said = {"error": {"type": "REFUSED", "message": f"Authorization: Bearer {TOKEN}"}}
+    with answered(Reply(400, json.dumps(said).encode())) as door, pytest.raises(Exception, match=r"Bearer \*+") as told:
+        door.upsert(jobs, {"a": {}})
+    assert TOKEN not in str(told.value)
