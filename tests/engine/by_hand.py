@@ -74,6 +74,12 @@ class ByHand:
             await asyncio.sleep(0.01)
         return external_id
 
+    def has_started(self, runs: int) -> bool:
+        return len(self.started) >= runs
+
+    def has_looked(self, times: int) -> bool:
+        return self.looked >= times
+
     @property
     def under_way(self) -> int:
         return sum(look == UNDER_WAY for look in self.looks.values())
@@ -130,6 +136,10 @@ def harvest(house: House, harvester: ByHand, act: Callable[[Engine, str], None],
         waiting(house, run_id, harvester)
         act(engine, run_id)
         return ended(house, run_id)
+
+
+def status(house: House, run_id: str) -> str:
+    return read.run(house.database, run_id).status
 
 
 def blocked(house: House, run_id: str, by: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 
 from tallybook import migrations
 from tallybook.database import Database
+from tallybook.domain.budget import Budgets
 from tallybook.domain.errors import LedgerUnavailable, WriterDied
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import LOST, Usage
@@ -219,7 +220,7 @@ def test_how_a_run_is_called_is_written_as_soon_as_the_ledger_is_back(
     migrations.ensure(database)
     ledger = Ledger(database, clock)
     key = harvesting(ledger)
-    book = ExternalBook(ledger, key, "apify", MINUTE)
+    book = ExternalBook(ledger, key, "apify", MINUTE, Budgets())
     admin = make_url(postgres_url).set(drivername="postgresql", database="postgres").render_as_string(False)
 
     async def away_for_a_while() -> None:
@@ -250,7 +251,7 @@ def _let_in(admin: str, url: str, allowed: bool) -> None:
 
 def test_where_nothing_can_be_written_any_more_that_is_said(books: Ledger, clock: Clock) -> None:
     key = harvesting(books)
-    book = ExternalBook(books, key, "apify", MINUTE)
+    book = ExternalBook(books, key, "apify", MINUTE, Budgets())
     with pytest.raises(LedgerUnavailable):
         books.do(lambda tx: sys.exit("out of memory"))
     with pytest.raises(WriterDied):

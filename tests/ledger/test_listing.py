@@ -62,7 +62,7 @@ def test_runs_are_listed_by_stream_status_age_and_client(database: Database) -> 
     ledger.do(stops.stop_run, second, Stop.CANCEL, "enough")
 
     def found(**wanted: object) -> list[str]:
-        return ids(listing.page_of_runs(database, Wanted(**wanted), after=None, limit=9))  # type: ignore[arg-type]
+        return ids(listing.page_of_runs(database, Wanted(**wanted), after=None, limit=9))  # type: ignore[arg-type]  # its fields
 
     assert found() == [third, second, first]
     assert found(stream=2) == [second]

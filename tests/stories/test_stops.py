@@ -298,7 +298,7 @@ def test_a_pause_while_the_worklist_is_frozen_stops_the_freezing(
     sqlite_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tallybook.engine.worklist.FREEZE_AT_ONCE", 10)
-    stop: Callable[[], None] = lambda: trigger.stop(sqlite_house.ledger, run_id, Stop.PAUSE, "user")  # noqa: E731
+    stop: Callable[[], None] = lambda: trigger.stop(sqlite_house.ledger, run_id, Stop.PAUSE, "user")  # noqa: E731 -- handed on where it is named
     asked_for = 0
 
     def slow(what: str) -> None:

@@ -46,7 +46,7 @@ def _handler_of(faulty: Faulty) -> type[BaseHTTPRequestHandler]:
             self._tell(answered.status_code, answered.headers.get("content-type", ""), answered.content)
 
         do_GET: Callable[..., None] = answer  # noqa: N815 -- as the library asks
-        do_PUT = do_POST = do_PATCH = do_GET  # noqa: N815
+        do_PUT = do_POST = do_PATCH = do_GET  # noqa: N815 -- as the library asks
 
         def _tell(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)

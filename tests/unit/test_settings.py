@@ -169,7 +169,7 @@ def test_a_line_is_named_only_if_it_is_sure(tmp_path: Path, text: str, origin: s
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        Settings().server.port = 1  # type: ignore[misc]
+        Settings().server.port = 1  # type: ignore[misc]  # which is the point
 
 
 # Secrets

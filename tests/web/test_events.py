@@ -99,7 +99,7 @@ def test_who_does_not_want_to_wait_is_told_what_is_there(api: httpx.Client, book
     "sent", [{"params": {"after": "-1"}}, {"headers": {"Last-Event-ID": "x"}}, {"params": {"a": 1}}]
 )
 def test_what_makes_no_sense_is_refused(sent: dict[str, object], api: httpx.Client, books: Ledger) -> None:
-    problem(api.get(of("runs", worked(books, "acme"), "events"), **sent), 422)  # type: ignore[arg-type]
+    problem(api.get(of("runs", worked(books, "acme"), "events"), **sent), 422)  # type: ignore[arg-type]  # the parts of a request
 
 
 def test_of_a_run_that_is_not_there_nothing_is_told(api: httpx.Client) -> None:
@@ -138,7 +138,7 @@ def test_many_listeners_cost_one_look_and_nobody_none(
 
     def counted(*args: object, **more: object) -> ledger_watching.Look:
         looks.append(time.monotonic())
-        return ledger_watching.look(*args, **more)  # type: ignore[arg-type]
+        return ledger_watching.look(*args, **more)  # type: ignore[arg-type]  # whatever it is given
 
     monkeypatch.setattr(watching, "look", counted)
     run_id = planned(books, "acme")
@@ -298,7 +298,7 @@ def test_while_the_books_are_away_a_stream_is_not_cut(
 def test_who_comes_while_others_are_told_the_end_is_told_it_too(api: httpx.Client, books: Ledger) -> None:
     run_id = worked(books, "acme")
     ends: list[str] = []
-    listen: Callable[[], None] = lambda: ends.append(heard(api, run_id)[-1].kind)  # noqa: E731
+    listen: Callable[[], None] = lambda: ends.append(heard(api, run_id)[-1].kind)  # noqa: E731 -- handed on where it is named
     crowd = [threading.Thread(target=listen) for _ in range(8)]
     for each in crowd:
         each.start()

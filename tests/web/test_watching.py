@@ -162,7 +162,7 @@ def test_a_server_that_leaves_waits_for_no_look(app: App, monkeypatch: pytest.Mo
     look = ledger_watching.look
 
     def slow(*args: object, **more: object) -> ledger_watching.Look:
-        found = look(*args, **more)  # type: ignore[arg-type]
+        found = look(*args, **more)  # type: ignore[arg-type]  # whatever it is given
         if hung.is_set():
             over.wait(20)
         return found

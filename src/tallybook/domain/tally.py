@@ -88,6 +88,10 @@ class Usage:
         return self.cost is None and not self.unmeasured
 
 
+NO_USAGE = Usage(0, 0, 0, NOTHING)
+"""Of a call of which it is known that it used nothing, for it was refused or not made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What calls would take, before they are made. Estimates add. *unpriced*: of the calls, those without a price."""

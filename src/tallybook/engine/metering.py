@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from tallybook.domain.client import ClientId
 from tallybook.domain.errors import NoRoom, ProviderStop
 from tallybook.domain.ports import UNKNOWN
-from tallybook.domain.tally import Estimate, Usage
+from tallybook.domain.tally import NO_USAGE, Estimate, Usage
 from tallybook.engine.permits import Place
-from tallybook.ledger.meter import NO_USAGE, NOT_MADE, CallMeter
+from tallybook.ledger.meter import NOT_MADE, CallMeter
 
 MINUTE_S = 60.0
 AGAIN_AFTER_S = 0.1

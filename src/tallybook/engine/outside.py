@@ -140,10 +140,7 @@ class Collector:
             await self._no_news(found)
             return
         store = await asyncio.to_thread(self._clients.store, found.client_id)
-        look = await operation.look(found)
-        if look.over:
-            self._bills[found.this] = look.cost
-        await self._go_by(_Attended(found, operation, store), look)
+        await self._go_by(_Attended(found, operation, store), await operation.look(found))
 
     async def _in_trouble(self, found: ExternalRun, error: BaseException) -> None:
         if isinstance(error, LedgerUnavailable):
@@ -177,8 +174,7 @@ class Collector:
     def _overdue(self, found: ExternalRun) -> bool:
         """After a downtime nothing is given up before there was time to ask."""
         now = self._ledger.clock()
-        asked_for = now - self._since >= min(TIME_TO_ASK, external.OVERDUE_FOR)
-        return asked_for and now >= found.until + external.OVERDUE_FOR
+        return now >= self._since + TIME_TO_ASK and now >= found.until + external.OVERDUE_FOR
 
     async def _no_news(self, found: ExternalRun) -> None:
         """The answer to its start was lost, or its process died before it came. It may have been made, so it is not
@@ -221,7 +217,7 @@ class Collector:
         first = found.this not in self._told_to_end
         await attended.operation.give_up(found)
         self._told_to_end.add(found.this)
-        await self._again(found, min(GIVEN_UP_SOON, self._again_after) if first else self._again_after)
+        await self._again(found, GIVEN_UP_SOON if first else self._again_after)
 
     async def _disown(self, found: ExternalRun) -> None:
         """Whoever had the secret said whose run it is; its provider says otherwise (F32)."""
@@ -231,6 +227,7 @@ class Collector:
 
     async def _collect(self, attended: _Attended, look: Look) -> None:
         found = attended.external
+        self._bills[found.this] = look.cost  # known, also when nothing else can be read
         hashes = await self._hashes(found)
         collected = await attended.operation.collect(found, look, attended.load, hashes, attended.find)
         await self._take(attended, collected)

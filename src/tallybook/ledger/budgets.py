@@ -49,17 +49,13 @@ def of_client(database: Database, client_id: str, budgets: Budgets, now: datetim
 
 def left_for(database: Database, key: OperationKey, budgets: Budgets, now: datetime) -> Money | None:
     """What is left in money for one more call, of the client's budgets and of the run's. None: none is in money."""
-    with database.reading() as connection:
-        ask = partial(rows_of, connection)
-        found = [
-            _standing(ask, key.client_id, each, now, budgets.in_flight_s).left.cost
-            for each in spending.held_for_client(ask, key.client_id, budgets)
-        ]
-        if budgets.run.cost is not None:
-            used = spending.of_run(ask, key.run_id, now, budgets.in_flight_s)
-            all_used = used.spent + used.set_aside
-            found.append(Money(max(0, budgets.run.cost.pico_usd - all_used.pico_usd)))
-    return min((each for each in found if each is not None), key=lambda each: each.pico_usd, default=None)
+    left = [each.left.cost for each in of_client(database, key.client_id, budgets, now)]
+    if budgets.run.cost is not None:
+        with database.reading() as connection:
+            used = spending.of_run(partial(rows_of, connection), key.run_id, now, budgets.in_flight_s)
+        spent = used.spent.pico_usd + used.set_aside.pico_usd
+        left.append(Money(max(0, budgets.run.cost.pico_usd - spent)))
+    return min((each for each in left if each is not None), default=None)
 
 
 def bound_by_money_alone(database: Database, client_ids: Sequence[str], budgets: Budgets) -> list[str]:

@@ -20,7 +20,6 @@ from tallybook.domain.tally import Money
 from tallybook.ledger.budgets import left_for
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
-from tallybook.ledger.meter import NO_BUDGETS
 from tallybook.ledger.server_tables import external_runs
 from tallybook.ledger.tables import calls, outcomes, worklist
 from tallybook.ledger.write import external
@@ -33,20 +32,19 @@ AGAIN_AFTER_S = 1.0
 LONGEST_START = timedelta(seconds=45)
 """Longer than any provider is given to answer that it has started a run."""
 DOUBTED_FOR = timedelta(days=1)
+"""So long the leads of a start of which nothing was heard are left alone."""
 OPEN = external_runs.c.state != ExternalState.ENDED
 
 
 class ExternalBook:
     """`ports.ExternalRuns` for one operation run. *first_look*: after so long the provider is asked, told or not."""
 
-    def __init__(
-        self, ledger: Ledger, key: OperationKey, source: str, first_look: timedelta, budgets: Budgets = NO_BUDGETS
-    ) -> None:
-        self._budgets = budgets
+    def __init__(self, ledger: Ledger, key: OperationKey, source: str, first_look: timedelta, budgets: Budgets) -> None:
         self._ledger = ledger
         self._key = key
         self._source = source
         self._first_look = first_look
+        self._budgets = budgets
 
     async def taken(self, leads: Sequence[LeadId]) -> Taken:
         return await asyncio.to_thread(taken, self._ledger.database, self._key, leads)

@@ -6,7 +6,7 @@ import uuid
 from tallybook.domain.budget import Budgets
 from tallybook.domain.errors import ProviderStop
 from tallybook.domain.ports import UNKNOWN
-from tallybook.domain.tally import NOTHING, Estimate, Usage
+from tallybook.domain.tally import NO_USAGE, Estimate, Usage
 from tallybook.ledger.keys import OperationKey
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import budgets, calls, events
@@ -15,7 +15,6 @@ from tallybook.ledger.write.budgets import Go
 NO_BUDGETS = Budgets()
 NOT_MADE = "not_made"
 """The result of a call that was booked and then never made. Of such it is known what they used: nothing."""
-NO_USAGE = Usage(0, 0, 0, NOTHING)
 
 
 class CallMeter:

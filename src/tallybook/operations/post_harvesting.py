@@ -14,16 +14,13 @@ from tallybook.domain.outcome import FailReason, LeadId, Outcome, SkipReason
 from tallybook.domain.ports import Candidate, Collected, ExternalRuns, Find, Harvester, Job, Load, Worked
 from tallybook.domain.rubric import Attribute, Rubric
 from tallybook.domain.run import Blocked, OperationName
-from tallybook.domain.tally import LOST, NOTHING, Estimate, Money, Usage
+from tallybook.domain.tally import LOST, NO_USAGE, Estimate, Money, Usage
 from tallybook.operations.harvest import SUCCEEDED, Harvest, billed, failed, how_it_ended, outcomes_of, profile_urls
 
 TOKEN_OUTLIVES = timedelta(days=7)
 """A delivery may be tried for 32 hours, and a run be resurrected days later."""
 AGAIN_AFTER = timedelta(minutes=1)
 """When to ask again for what there was no room for."""
-
-
-NOTHING_DONE = Usage(0, 0, 0, NOTHING)
 BEFORE_ANY_BILL = Money.usd("0.05")
 
 
@@ -157,7 +154,7 @@ class PostHarvesting:
         """A refusal is the end of it. An answer that was lost is not: if a run was started it calls back, or else its
         leads have failed after a while.
         """
-        result, usage = (error.reason, NOTHING_DONE) if error.refused else (LOST, Usage())
+        result, usage = (error.reason, NO_USAGE) if error.refused else (LOST, Usage())
         job.meter.settle(call_id, result=result, usage=usage, refused=error.refused)
         if not error.refused:
             _book(job).in_doubt(call_id)

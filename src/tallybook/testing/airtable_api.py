@@ -12,9 +12,9 @@ from tallybook.testing.airtable_faults import Asked
 from tallybook.testing.airtable_limits import Gate
 from tallybook.testing.airtable_listing import Listings, form_of, told_by
 from tallybook.testing.airtable_tables import Base, Table
-from tallybook.testing.airtable_wire import NotFound, Refused, body_of, denied, invalid
+from tallybook.testing.airtable_wire import NotFound, body_of, denied, invalid
 from tallybook.testing.airtable_writes import Writes, found, records_in
-from tallybook.testing.lookalike_http import Exchange
+from tallybook.testing.lookalike_http import Exchange, Refused
 
 USER_ID = "usrLookAlike00001"
 READ, WRITE = "data.records:read", "data.records:write"

@@ -7,7 +7,6 @@ from typing import Any
 
 from tallybook.testing.airtable_fields import DATES, LINK, NUMBERS, TEXTS, Field
 from tallybook.testing.airtable_wire import (
-    Refused,
     bad_date,
     bad_value,
     computed_field,
@@ -15,6 +14,7 @@ from tallybook.testing.airtable_wire import (
     time_text,
     unknown_option,
 )
+from tallybook.testing.lookalike_http import Refused
 
 LONGEST_TEXT, LARGEST = 100_000, 1e308
 _YES = {"true", "yes", "1", "checked"}

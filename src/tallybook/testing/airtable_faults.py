@@ -10,11 +10,11 @@ from tallybook.testing.airtable_wire import (
     BILLING,
     Listed,
     Page,
-    Refused,
     billed_out,
     offset_gone,
     rate_limited,
 )
+from tallybook.testing.lookalike_http import Refused
 from tallybook.testing.lookalike_plan import Plan
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tallybook.testing.airtable_wire import Refused, billed_out, rate_limited
+from tallybook.testing.airtable_wire import billed_out, rate_limited
+from tallybook.testing.lookalike_http import Refused
 
 SECOND = timedelta(seconds=1)
 

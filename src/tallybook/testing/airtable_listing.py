@@ -17,7 +17,6 @@ from tallybook.testing.airtable_tables import Base, Record, Table
 from tallybook.testing.airtable_values import Failed, text_of, true
 from tallybook.testing.airtable_wire import (
     MOST_PER_PAGE,
-    Refused,
     invalid,
     new_id,
     offset_gone,
@@ -25,6 +24,7 @@ from tallybook.testing.airtable_wire import (
     time_text,
     unknown_field,
 )
+from tallybook.testing.lookalike_http import Refused
 
 MOST_LISTINGS = 50
 MOST_IN_ALL = 1_000_000_000

@@ -7,7 +7,8 @@ from tallybook.testing.airtable_computed import is_valid
 from tallybook.testing.airtable_fields import BY_LINK, COMPUTED, NEEDED, NO_PRIMARY, TYPES, Column, Field
 from tallybook.testing.airtable_formula import field_spans
 from tallybook.testing.airtable_tables import Base, Table
-from tallybook.testing.airtable_wire import Refused, invalid
+from tallybook.testing.airtable_wire import invalid
+from tallybook.testing.lookalike_http import Refused
 
 
 def bases_form(bases: Iterable[Base]) -> dict[str, Any]:

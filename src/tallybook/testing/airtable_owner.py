@@ -13,8 +13,8 @@ from tallybook.testing.airtable_fields import Column, Field
 from tallybook.testing.airtable_formula import NotUnderstood
 from tallybook.testing.airtable_tables import Base, Record, Table
 from tallybook.testing.airtable_values import text_of
-from tallybook.testing.airtable_wire import Refused
 from tallybook.testing.airtable_writes import Draft, checked, done
+from tallybook.testing.lookalike_http import Refused
 
 
 @dataclass(frozen=True, slots=True)

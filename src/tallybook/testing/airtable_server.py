@@ -6,12 +6,9 @@ formula, computed fields, limits and errors. `GET /log` gives every request as a
 
 import hmac
 import itertools
-import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Self
 
 from tallybook.testing.airtable_api import SCOPES, Api, Grant, unauthorized
 from tallybook.testing.airtable_faults import AirtableFault, AirtablePlan, Asked, refusal
@@ -20,8 +17,8 @@ from tallybook.testing.airtable_limits import BUSINESS, FREE, NO_LIMITS, TEAM, G
 from tallybook.testing.airtable_log import Call, CallLog
 from tallybook.testing.airtable_owner import Desk, OpenBase, OpenTable
 from tallybook.testing.airtable_tables import Base
-from tallybook.testing.airtable_wire import LONGEST_URL, Page, Refused
-from tallybook.testing.lookalike_http import LINES, Exchange, Listener, Reply, as_json
+from tallybook.testing.airtable_wire import LONGEST_URL, Page
+from tallybook.testing.lookalike_http import Exchange, Lookalike, Refused, Reply, as_json, as_lines
 
 __all__ = [
     "BUSINESS",
@@ -41,7 +38,7 @@ __all__ = [
 WORKSPACE = "wspLookAlike00001"
 
 
-class AirtableServer:
+class AirtableServer(Lookalike):
     """Serves while the block lasts: `with AirtableServer() as server: … Api(…, endpoint_url=server.url) …`.
 
     *token*: the only one that is accepted, None: any; `add_token` gives more, and with other rights. *limits*: how
@@ -76,18 +73,7 @@ class AirtableServer:
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._desk = Desk(self._lock, now)
-        self._listener = Listener(port, self._serve)
-
-    # -- where it is ---------------------------------------------------------------------------------------------------
-
-    @property
-    def port(self) -> int:
-        return self._listener.server_port
-
-    @property
-    def url(self) -> str:
-        """What pyairtable calls the endpoint."""
-        return f"http://127.0.0.1:{self.port}"
+        super().__init__(port)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -151,21 +137,9 @@ class AirtableServer:
 
     # -- serving -------------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Ends serving, and every connection with it."""
-        self._listener.close()
-
-    def __enter__(self) -> Self:
-        self._listener.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     def _serve(self, exchange: Exchange) -> None:
         if exchange.method == "GET" and exchange.route == "/log":
-            lines = "".join(f"{json.dumps(asdict(call), default=str)}\n" for call in self.calls)
-            exchange.answer(Reply(200, lines.encode(), LINES))
+            exchange.answer(as_lines(self.calls))
         else:
             self._serve_api(exchange)
 

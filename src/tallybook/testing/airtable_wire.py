@@ -6,26 +6,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tallybook.testing.lookalike_http import Exchange, Reply, as_json, page
+from tallybook.testing.lookalike_http import Exchange, Refused, Reply, as_json, page
 
 LONGEST_URL = 16_000
 LARGEST_BODY = 10_000_000
 MOST_PER_WRITE = 10
 MOST_PER_PAGE = 100
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-
-class Refused(Exception):
-    """A request that Airtable does not do: *status*, *kind* and why."""
-
-    def __init__(self, status: int, kind: str, message: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-
-    @property
-    def reply(self) -> Reply:
-        return as_json({"error": {"type": self.kind, "message": str(self)}}, self.status)
 
 
 class NotFound(Refused):

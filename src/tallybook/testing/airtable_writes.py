@@ -13,12 +13,12 @@ from tallybook.testing.airtable_tables import Base, Record, Table, key_of
 from tallybook.testing.airtable_wire import (
     MOST_PER_WRITE,
     NotFound,
-    Refused,
     computed_field,
     invalid,
     texts_of,
     unknown_record,
 )
+from tallybook.testing.lookalike_http import Refused
 
 MOST_MERGED_ON = 3
 MERGED_ON = {"number", "singleLineText", "multilineText", "date", *SELECTS}

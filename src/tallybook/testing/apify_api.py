@@ -12,7 +12,6 @@ from tallybook.testing.apify_posts import Posts, items_of
 from tallybook.testing.apify_runs import Ending, Run, Status, new_id
 from tallybook.testing.apify_wire import (
     USER,
-    Refused,
     actor_form,
     actor_id_of,
     data,
@@ -23,7 +22,7 @@ from tallybook.testing.apify_wire import (
     runs_page,
     webhooks_of,
 )
-from tallybook.testing.lookalike_http import Exchange, Reply
+from tallybook.testing.lookalike_http import Exchange, Refused, Reply
 
 ACTOR = "look-alike~posts"
 """Whichever is asked for, this is the one that others start."""

@@ -6,7 +6,6 @@ and webhooks, which are really posted. `GET /bill` gives the sums, `GET /log` ev
 
 import hmac
 import itertools
-import json
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,8 +22,7 @@ from tallybook.testing.apify_platform import Course, Forged, Platform
 from tallybook.testing.apify_posts import Item, Posts, items_of, posts_of
 from tallybook.testing.apify_runs import Ending, Run, Status
 from tallybook.testing.apify_webhooks import Webhook
-from tallybook.testing.apify_wire import Refused
-from tallybook.testing.lookalike_http import LINES, Exchange, Listener, Reply, as_json, page
+from tallybook.testing.lookalike_http import Exchange, Lookalike, Refused, Reply, as_json, as_lines, page
 
 __all__ = [
     "ApiFault",
@@ -70,7 +68,7 @@ class Bill:
     deliveries: int
 
 
-class ApifyServer:
+class ApifyServer(Lookalike):
     """Serves while the block lasts: `with ApifyServer() as server: … server.url …`.
 
     *token*: the only one that is accepted, None: any. *latency_s*: how long a run takes, None: until `finish`.
@@ -121,17 +119,7 @@ class ApifyServer:
         self._records: deque[Record] = deque(maxlen=keep)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._listener = Listener(port, self._serve)
-
-    # -- where it is ---------------------------------------------------------------------------------------------------
-
-    @property
-    def port(self) -> int:
-        return self._listener.server_port
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        super().__init__(port)
 
     # -- what is true --------------------------------------------------------------------------------------------------
 
@@ -241,22 +229,17 @@ class ApifyServer:
     def close(self) -> None:
         """Ends serving, and every connection with it. What was still to be delivered never is."""
         self._agenda.close()
-        self._listener.close()
+        super().close()
 
     def __enter__(self) -> Self:
         self._agenda.start()
-        self._listener.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
+        return super().__enter__()
 
     def _serve(self, exchange: Exchange) -> None:
         if exchange.method == "GET" and exchange.route == "/bill":
             exchange.answer(as_json({**asdict(self.bill), "usd": str(self.bill.usd)}))
         elif exchange.method == "GET" and exchange.route == "/log":
-            lines = "".join(f"{json.dumps(asdict(record))}\n" for record in self.requests)
-            exchange.answer(Reply(200, lines.encode(), LINES))
+            exchange.answer(as_lines(self.requests))
         else:
             self._serve_api(exchange)
 

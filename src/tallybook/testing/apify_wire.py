@@ -12,26 +12,13 @@ from typing import Any
 from tallybook.testing.apify_posts import Item
 from tallybook.testing.apify_runs import Run
 from tallybook.testing.apify_webhooks import Webhook, webhook_of
-from tallybook.testing.lookalike_http import Exchange, Reply, as_json
+from tallybook.testing.lookalike_http import Exchange, Refused, Reply, as_json
 
 USER_ID = "lookALikeUser0001"
 USER_NAME = "look-alike"
 BUILD_ID, BUILD_NUMBER = "lookALikeBuild001", "1.0.1"
 NO_LIMIT = 999_999_999_999
 """What Apify says when it was given none."""
-
-
-class Refused(Exception):
-    """A request that Apify does not do: *status*, *kind* and why."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-
-    @property
-    def reply(self) -> Reply:
-        return as_json({"error": {"type": self.kind, "message": str(self)}}, self.status)
 
 
 # -- what is read ------------------------------------------------------------------------------------------------------

@@ -8,12 +8,13 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.client import responses
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl
 
 JSON = "application/json"
@@ -40,6 +41,24 @@ def as_json(document: object, status: int = 200, headers: tuple[tuple[str, str],
 def page(status: int) -> Reply:
     """What a proxy says that stands before the provider."""
     return Reply(status, b"<!doctype html>\n<html><head><title>Oops</title></head><body>Oops</body></html>\n", HTML)
+
+
+def as_lines(records: Iterable[Any]) -> Reply:
+    """A line of JSON for each; *records* are dataclasses."""
+    return Reply(200, "".join(f"{json.dumps(asdict(each), default=str)}\n" for each in records).encode(), LINES)
+
+
+class Refused(Exception):
+    """A request that is not done: *status*, *kind* and why."""
+
+    def __init__(self, status: int, kind: str, message: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+
+    @property
+    def reply(self) -> Reply:
+        return as_json({"error": {"type": self.kind, "message": str(self)}}, self.status)
 
 
 class Exchange(BaseHTTPRequestHandler):
@@ -171,3 +190,33 @@ class Listener(ThreadingHTTPServer):
         """A client may go whenever it likes; all else is told on stderr."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
+
+
+class Lookalike(ABC):
+    """Serves while the block lasts. Raises OSError when *port* is taken (0: any that is free)."""
+
+    def __init__(self, port: int) -> None:
+        self._listener = Listener(port, self._serve)
+
+    @property
+    def port(self) -> int:
+        return self._listener.server_port
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def close(self) -> None:
+        """Ends serving, and every connection with it."""
+        self._listener.close()
+
+    def __enter__(self) -> Self:
+        self._listener.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _serve(self, exchange: Exchange) -> None:
+        """Answer it."""

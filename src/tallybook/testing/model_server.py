@@ -10,9 +10,8 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Self
 
-from tallybook.testing.lookalike_http import LINES, Exchange, Listener, Reply, as_json
+from tallybook.testing.lookalike_http import Exchange, Lookalike, Reply, as_json, as_lines
 from tallybook.testing.model_anthropic import Anthropic
 from tallybook.testing.model_asking import AskedAttribute, AskedItem, Question, question_of
 from tallybook.testing.model_faults import Fault
@@ -30,7 +29,7 @@ CALL_ID = "x-client-request-id"
 """The header by which a caller names a request."""
 
 
-class ModelServer:
+class ModelServer(Lookalike):
     """Serves while the block lasts: `with ModelServer() as server: … server.google_url …`.
 
     *latency_s*: how long every answer takes, but a SLOW one takes *slow_s*. *retry_after_s*: what RATE_LIMIT says.
@@ -60,13 +59,9 @@ class ModelServer:
         self._plan = FaultPlan(chances or {}, seed)
         self._log = Log(time.monotonic, keep)
         self._numbers = itertools.count(1)
-        self._listener = Listener(port, self._serve)
+        super().__init__(port)
 
     # -- where it is ---------------------------------------------------------------------------------------------------
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.server_port}"
 
     @property
     def google_url(self) -> str:
@@ -119,23 +114,11 @@ class ModelServer:
         """Until `close`, in another thread."""
         self._listener.serve_forever()
 
-    def close(self) -> None:
-        """Ends serving, and every connection with it."""
-        self._listener.close()
-
-    def __enter__(self) -> Self:
-        self._listener.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     def _serve(self, exchange: Exchange) -> None:
         if exchange.method == "GET" and exchange.route == "/bill":
             exchange.answer(as_json({**asdict(self.bill), "most_at_once": self.most_at_once}))
         elif exchange.method == "GET" and exchange.route == "/log":
-            lines = "".join(f"{json.dumps(asdict(record))}\n" for record in self.log)
-            exchange.answer(Reply(200, lines.encode(), LINES))
+            exchange.answer(as_lines(self.log))
         else:
             self._serve_model(exchange, provider_of(exchange.route))
 

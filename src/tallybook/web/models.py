@@ -291,11 +291,11 @@ class SmartResumeStarted(BaseModel):
 
     success: Literal[True] = True
     runId: str = RUN_ID  # noqa: N815 -- the old server's words
-    jobId: str = Field(description="The same as runId", examples=["261125-020000"])  # noqa: N815
+    jobId: str = Field(description="The same as runId", examples=["261125-020000"])  # noqa: N815 -- the old server's words
     stream: int | None = Field(examples=[1])
     status: Literal["started"] = "started"
     message: str = Field(examples=["Run 261125-020000 of stream 1 was started"])
-    statusUrl: str = Field(examples=["/smart-resume-status?stream=1"])  # noqa: N815
+    statusUrl: str = Field(examples=["/smart-resume-status?stream=1"])  # noqa: N815 -- the old server's words
 
 
 class StreamStatus(RunHead):

@@ -55,8 +55,8 @@ class Resume(BaseModel):
 
     stream: Number = Field(default=None, ge=-LARGEST_STREAM, le=LARGEST_STREAM, examples=[1])
     leadScoringLimit: Number = MOST  # noqa: N815 -- the old server's words
-    postScoringLimit: Number = MOST  # noqa: N815
-    clientFilter: Annotated[  # noqa: N815
+    postScoringLimit: Number = MOST  # noqa: N815 -- the old server's words
+    clientFilter: Annotated[  # noqa: N815 -- the old server's words
         list[ClientIdInBody] | None, BeforeValidator(_as_list)
     ] = Field(default=None, description="A client id, or a list of them")
 

@@ -27,11 +27,11 @@ SOME_POINTS = st.one_of(st.none(), st.floats(), st.floats(-120, 120), st.integer
 
 
 def wanted(attribute_id: str = "a", points: float = 20, **facts: object) -> Attribute:
-    return replace(Attribute(attribute_id, attribute_id, Category.POSITIVE, points), **facts)  # type: ignore[arg-type]
+    return replace(Attribute(attribute_id, attribute_id, Category.POSITIVE, points), **facts)  # type: ignore[arg-type]  # its fields
 
 
 def unwanted(attribute_id: str = "z", points: float = 10, **facts: object) -> Attribute:
-    return replace(Attribute(attribute_id, attribute_id, Category.NEGATIVE, points), **facts)  # type: ignore[arg-type]
+    return replace(Attribute(attribute_id, attribute_id, Category.NEGATIVE, points), **facts)  # type: ignore[arg-type]  # its fields
 
 
 def graded(*told: tuple[Attribute, float | None]) -> Grade:
@@ -71,6 +71,7 @@ def test_a_total_lies_between_0_and_100_and_has_two_decimals(case: Graded) -> No
 def test_every_point_of_the_breakdown_lies_within_its_bound(case: Graded) -> None:
     for line in grade(*case).breakdown.values():
         points = line["points"]
+        # plain JSON data, so no type says that these are numbers
         assert points is None or 0 <= points <= line.get("max", 0) or -line["penalty"] <= points <= 0  # type: ignore[operator]
 
 

@@ -143,7 +143,7 @@ def test_a_post_judged_by_nothing_has_no_total_and_is_never_the_best() -> None:
     told = ToldScorer(lambda item: says(None, None, None) if item.key.endswith("u2") else says(0))
     (outcome,) = work(told, lead(Post("u1", "x"), Post("u2", "y")))
     assert outcome.breakdown
-    assert outcome.breakdown["u2"]["total"] is None  # type: ignore[index]
+    assert outcome.breakdown["u2"]["total"] is None  # type: ignore[index]  # plain JSON data
     assert (outcome.score, outcome.posts) == (0, 2)
 
 

@@ -30,7 +30,7 @@ def lawyer_points(lead: Lead, post: Post | None = None) -> float | None:
 
 def at(**fields: str) -> Lead:
     """A lead with these texts and enough words to judge by."""
-    return Lead("ada", industry=CHORUS, **fields)  # type: ignore[arg-type]
+    return Lead("ada", industry=CHORUS, **fields)  # type: ignore[arg-type]  # its fields
 
 
 def worked_as(description: str) -> Lead:

@@ -13,7 +13,7 @@ from tallybook.domain.external import ExternalRun, ExternalState
 from tallybook.domain.outcome import LeadId, Outcome
 from tallybook.domain.ports import Candidate
 from tallybook.domain.run import OperationName, Status
-from tallybook.domain.tally import LOST, NOTHING, Money, Usage
+from tallybook.domain.tally import LOST, NO_USAGE, NOTHING, Money, Usage
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.write import budgets, calls, events, progress
 from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION, lock_operation, lock_run
@@ -306,15 +306,15 @@ def end(
     return go_on_if_last(tx, key)
 
 
-def disown(tx: Tx, external: ExternalRun) -> bool:
+def disown(tx: Tx, external: ExternalRun) -> None:
     """It is not whose it was said to be: nothing of it is booked, and whoever proves that it is his has it."""
     key = ClientKey(external.run_id, external.client_id)
     lock_run(tx, key.run_id)
-    budgets.settle_reserved(tx, external.call_id, DISOWNED, Usage(0, 0, 0, NOTHING))
+    budgets.settle_reserved(tx, external.call_id, DISOWNED, NO_USAGE)
     tx.execute(f"DELETE FROM @external_runs WHERE {THIS}", external.this)
     refused = "UPDATE @inbox SET state = 'received' WHERE source = ? AND external_id = ? AND state = 'refused'"
     tx.execute(refused, (external.source, external.external_id))  # by then it was somebody else's
-    return go_on_if_last(tx, key)
+    go_on_if_last(tx, key)
 
 
 def go_on_if_last(tx: Tx, key: ClientKey) -> bool:

@@ -86,8 +86,9 @@ def _note_that_it_works(tx: Tx, run_id: str) -> None:
     )
     if row is None:
         return
-    began, idle = read_stamp(row[0]), read_stamp(row[1])
-    since = tx.now if began is None else began if idle is None else began + (tx.now - max(began, idle))
+    began = read_stamp(row[0]) or tx.now
+    idle = read_stamp(row[1]) or tx.now
+    since = began + (tx.now - max(began, idle))
     tx.execute("UPDATE @runs SET working_since = ? WHERE run_id = ?", (stamp(since), run_id))
 
 

@@ -49,18 +49,16 @@ def end(
     look_at: datetime | None = None,
     finish_reason: str | None = None,
     error: str = "",
-) -> bool:
+) -> None:
     """`external.end`; and where it is a run of its own, that ends with it, at once."""
-    goes_on = external.end(tx, ended, result, ended_at, look_at=look_at)
+    external.end(tx, ended, result, ended_at, look_at=look_at)
     finish(tx, ended, finish_reason, error)
-    return goes_on
 
 
-def disown(tx: Tx, ended: ExternalRun, why: str) -> bool:
+def disown(tx: Tx, ended: ExternalRun, why: str) -> None:
     """`external.disown`; and the run that was made for it has failed."""
-    goes_on = external.disown(tx, ended)
+    external.disown(tx, ended)
     finish(tx, ended, external.DISOWNED, why)
-    return goes_on
 
 
 def finish(tx: Tx, ended: ExternalRun, finish_reason: str | None, error: str) -> None:

@@ -25,21 +25,16 @@ from tests.engine.by_hand import (
     leaving,
     waiting,
 )
-from tests.stories.acting import TroubledClients, at_work, ended, furnished, kinds, started, until
+from tests.stories.acting import TroubledClients, at_work, ended, kinds, started, until
 
 NO_ANSWER = ProviderError("no answer", reason=FailReason.UNAVAILABLE)
-
-
-@pytest.fixture
-def house(sqlite_house: House) -> House:
-    furnished(sqlite_house, "acme", leads=3, level=2)
-    return sqlite_house
 
 
 @pytest.fixture
 def overdue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is past its time is so for long."""
     monkeypatch.setattr(external, "OVERDUE_FOR", timedelta(0))
+    monkeypatch.setattr(outside, "TIME_TO_ASK", timedelta(0))
 
 
 @pytest.mark.usefixtures("overdue")

@@ -1,5 +1,7 @@
 """How much is under way outside at once: as the settings, the provider and the budgets have it."""
 
+from functools import partial
+
 import pytest
 
 from benchmarks.house import House
@@ -12,12 +14,6 @@ from tallybook.engine.runner import Limits
 from tallybook.operations import post_harvesting
 from tests.engine.by_hand import LIMITS, OVER, SOON, ByHand, asked_to_harvest, blocked, harvest, harvesting, waiting
 from tests.stories.acting import POST_HARVESTING, asked, at_work, books, ended, furnished, started, until
-
-
-@pytest.fixture
-def house(sqlite_house: House) -> House:
-    furnished(sqlite_house, "acme", leads=3, level=2)
-    return sqlite_house
 
 
 def test_no_more_are_under_way_at_once_than_is_said(house: House) -> None:
@@ -38,7 +34,7 @@ def test_where_the_provider_has_no_room_the_rest_waits_for_those_under_way(house
 
     def end(_engine: Engine, _run_id: str) -> None:
         for number in (1, 2, 3):
-            until(lambda most=number: len(harvester.started) == most, f"start {number}")  # type: ignore[misc]
+            until(partial(harvester.has_started, number), f"start {number}")
             harvester.looks[f"x{number}"] = OVER
 
     run = harvest(house, harvester, end, batch=1)
@@ -74,14 +70,18 @@ def test_a_budget_holds_for_what_is_done_outside(house: House) -> None:
     assert (len(harvester.started), books(house, run_id).tally.harvested) == (1, 1)
 
 
-def test_what_is_left_of_a_budget_is_waited_for_while_calls_are_in_flight(
-    house: House, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("in_flight_s", [120.0, 0.01])
+def test_money_set_aside_for_what_is_under_way_is_waited_for_however_long_that_takes(
+    house: House, monkeypatch: pytest.MonkeyPatch, in_flight_s: float
 ) -> None:
-    """Of a run's budget, with two clients: what one has set aside the other may have when it was not used."""
+    """Of a run's budget, with two clients: what one has set aside the other may have when it was not used. The whole
+    run would pause for want of money that is about to be free.
+    """
     monkeypatch.setattr(post_harvesting, "AGAIN_AFTER", SOON)
     furnished(house, "beta", "core", leads=1, level=2)
     harvester = ByHand()
-    limits = Limits(look_outside_every=SOON, budgets=Budgets(run=Ceiling(cost=Money.usd("1"))))
+    budgets = Budgets(run=Ceiling(cost=Money.usd("1")), in_flight_s=in_flight_s)
+    limits = Limits(look_outside_every=SOON, budgets=budgets)
     with at_work(house, operations=harvesting(harvester, cost_of_a_lead=Money.usd("0.6")), limits=limits) as engine:
         run_id = started(house, asked("beta", "core", operations=(POST_HARVESTING,)), engine)
         until(lambda: harvester.started, "the start for one of them")
@@ -102,22 +102,3 @@ def test_what_a_budget_has_room_for_is_fetched_though_it_is_not_a_whole_batch(ho
         harvester.looks["x1"] = OVER
         blocked(house, run_id, "budget_exhausted")
     assert books(house, run_id).tally.harvested == 2
-
-
-def test_money_set_aside_for_what_is_under_way_is_waited_for_however_long_that_takes(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of a run's budget: the whole run would pause for want of money that is about to be free."""
-    monkeypatch.setattr(post_harvesting, "AGAIN_AFTER", SOON)
-    furnished(house, "beta", "core", leads=1, level=2)
-    harvester = ByHand()
-    budgets = Budgets(run=Ceiling(cost=Money.usd("1")), in_flight_s=0.01)
-    limits = Limits(look_outside_every=SOON, budgets=budgets)
-    with at_work(house, operations=harvesting(harvester, cost_of_a_lead=Money.usd("0.6")), limits=limits):
-        run_id = started(house, asked("beta", "core", operations=(POST_HARVESTING,)))
-        until(lambda: harvester.started, "the start for one of them")
-        blocked(house, run_id, "provider_quota")
-        harvester.looks["x1"] = Look(over=True, result="succeeded", cost=Money.usd("0.01"), ended_at=OVER.ended_at)
-        until(lambda: len(harvester.started) == 2, "the start for the other")
-        harvester.looks["x2"] = OVER
-        assert ended(house, run_id).tally.harvested == 2

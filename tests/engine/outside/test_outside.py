@@ -37,12 +37,6 @@ from tests.stories.acting import (
 )
 
 
-@pytest.fixture
-def house(sqlite_house: House) -> House:
-    furnished(sqlite_house, "acme", leads=3, level=2)
-    return sqlite_house
-
-
 def test_a_result_is_found_without_anybody_telling(house: House) -> None:
     harvester = ByHand()
 
@@ -122,6 +116,7 @@ def test_one_that_cannot_be_asked_about_for_an_hour_is_lost_and_its_leads_have_f
 ) -> None:
     """F29"""
     monkeypatch.setattr(external, "OVERDUE_FOR", timedelta(0))
+    monkeypatch.setattr(outside, "TIME_TO_ASK", timedelta(0))
     harvester = ByHand()
 
     def trouble(_engine: Engine, _run_id: str) -> None:

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -25,21 +26,12 @@ from tests.engine.by_hand import (
     harvest,
     harvesting,
     leaving,
+    status,
     waiting,
 )
 from tests.stories.acting import TroubledClients, at_work, books, ended, furnished, started, until
 
 NO_ANSWER = ProviderError("no answer", reason=FailReason.UNAVAILABLE)
-
-
-@pytest.fixture
-def house(sqlite_house: House) -> House:
-    furnished(sqlite_house, "acme", leads=3, level=2)
-    return sqlite_house
-
-
-def status(house: House, run_id: str) -> str:
-    return read.run(house.database, run_id).status
 
 
 def test_what_was_given_up_for_lost_and_is_heard_of_after_all_is_booked(
@@ -53,12 +45,13 @@ def test_what_was_given_up_for_lost_and_is_heard_of_after_all_is_booked(
         harvester.looks["x1"] = NO_ANSWER
         with monkeypatch.context() as patched:
             patched.setattr(external, "OVERDUE_FOR", -timedelta(hours=2))
+            patched.setattr(outside, "TIME_TO_ASK", timedelta(0))
             run = ended(house, run_id)
         assert (run.status, run.tally.failed, run.tally.unmeasured) == ("failed", 3, 1)
         for look in (NO_ANSWER, UNDER_WAY):
             harvester.looks["x1"], looked = look, harvester.looked
             house.ledger.do(external.look_now, "byhand", "x1")
-            until(lambda before=looked: harvester.looked > before, "a look in vain")  # type: ignore[misc]
+            until(partial(harvester.has_looked, looked + 1), "a look in vain")
             until(lambda: not harvester.looking, "its end")
         harvester.looks["x1"] = OVER
         house.ledger.do(external.look_now, "byhand", "x1")
@@ -71,6 +64,7 @@ def test_nobody_asks_for_ever_about_what_was_lost(house: House, monkeypatch: pyt
     monkeypatch.setattr(outside, "LOOK_FOR_LOST", -timedelta(hours=2))
     monkeypatch.setattr(outside, "LOST_AGAIN_AFTER", timedelta(0))
     monkeypatch.setattr(external, "OVERDUE_FOR", -timedelta(hours=2))
+    monkeypatch.setattr(outside, "TIME_TO_ASK", timedelta(0))
     harvester = ByHand()
 
     def silence(_engine: Engine, _run_id: str) -> None:
