@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from tallybook.ledger.columns import count, flag, key, numbered, table, text, time
+from tallybook.ledger.columns import ID, count, flag, key, numbered, table, text, time
 
 SCOPE_OF_RUN = ""
 """The client_id of rows that speak of a run as a whole."""
@@ -46,8 +46,10 @@ runs = table(
     text("claimed_status"),
     count("version"),
     time("wake_at"),
+    time("changed_at"),
     sa.UniqueConstraint("key_scope", "idempotency_key"),
     sa.Index("ix_runs_open", "status"),
+    sa.Index("ix_runs_changed_at", "changed_at", "run_id"),
     sa.Index("ix_runs_created_at", "created_at", "run_id"),
 )
 
@@ -234,6 +236,17 @@ tellings = table(
     count("tries"),
     time("next_try_at"),
     text("last_error"),
+    sa.Column("standing", ID, nullable=False, server_default="owed"),
+    time("told_at"),
+    text("ref"),
+    text("notes"),
+    sa.Index(
+        "ix_tellings_owed",
+        "follower",
+        "next_try_at",
+        sqlite_where=sa.text("next_try_at IS NOT NULL"),
+        postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    ),
     rowid=False,
 )
 

@@ -25,6 +25,7 @@ clients = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("paused_here", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("daily_target", sa.Integer),
+    sa.Column("base_id", sa.Text),  # in Airtable, where its leads are kept
 )
 
 leads = sa.Table(
@@ -58,6 +59,8 @@ leads = sa.Table(
     sa.Column("assessment", sa.Text),
     sa.Column("breakdown", sa.Text),  # JSON
     sa.Column("best_post", sa.Text),  # JSON
+    sa.Column("record_id", sa.Text),  # of its row in the client's base
+    sa.Column("read_at", sa.Text),  # when that row was read last
 )
 
 _TO_SCORE = sa.text("scored_at IS NULL AND NOT excluded_by_hand")
@@ -85,6 +88,14 @@ sa.Index(
     postgresql_where=_WITH_NEW_POSTS,
 )
 
+sa.Index(
+    "ix_leads_record_id",
+    leads.c.client_id,
+    leads.c.record_id,
+    sqlite_where=leads.c.record_id.is_not(None),
+    postgresql_where=leads.c.record_id.is_not(None),
+)
+
 posts = sa.Table(
     "posts",
     METADATA,
@@ -106,4 +117,15 @@ rubrics = sa.Table(
     METADATA,
     sa.Column("client_id", _ID, sa.ForeignKey(clients.c.client_id, ondelete="CASCADE"), primary_key=True),
     sa.Column("rubric", sa.Text, nullable=False),  # JSON
+)
+
+airtable_bases = sa.Table(
+    "airtable_bases",
+    METADATA,
+    sa.Column("client_id", _ID, sa.ForeignKey(clients.c.client_id, ondelete="CASCADE"), primary_key=True),
+    sa.Column("base_id", sa.Text, nullable=False),
+    sa.Column("document", sa.Text, nullable=False, server_default="{}"),  # JSON: its schema as it was resolved
+    sa.Column("read_until", sa.Text),  # what was changed before then has been read
+    sa.Column("listed_at", sa.Text),  # when all of its leads were read last
+    sa.Column("notice", sa.Text),  # what somebody has to mend there
 )
