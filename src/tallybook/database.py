@@ -71,13 +71,16 @@ def rows_of(connection: sa.Connection, statement: str, parameters: Sequence[obje
 
 
 class Tx:
-    """One open write transaction, on the driver's own cursor. *now*: the instant of everything written in it."""
+    """One open write transaction, on the driver's own cursor. *now*: the instant of everything written in it.
+
+    *written_at*: the same, but where something is written as of an earlier time.
+    """
 
     def __init__(self, connection: Any, *, sqlite: bool, now: datetime) -> None:
         self._cursor = connection.cursor()
         self.sqlite = sqlite
         self.now = now
-        self.stamp = stamp(now)
+        self.stamp = self.written_at = stamp(now)
 
     def execute(self, statement: str, parameters: Sequence[object] = ()) -> int:
         """Run one statement of house SQL; gives the number of rows it touched."""

@@ -31,10 +31,14 @@ Cells = Mapping[WritableField, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """*ids*: of the rows, by key. *created*: those of them that were not there before."""
+    """*records*: the rows as they are now, by key. *created*: ids of those that were not there before."""
 
-    ids: Mapping[str, str]
+    records: Mapping[str, Record]
     created: frozenset[str]
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        return {key: record.id for key, record in self.records.items()}
 
 
 class AirtableDoor:
@@ -131,10 +135,13 @@ class AirtableDoor:
 
     # -- writing: at most ten rows at a time ---------------------------------------------------------------------------
 
-    def update(self, table: ResolvedTable[BaseT], rows: Mapping[str, Cells]) -> None:
-        """Rows by their record id; cells that are not named stay as they are. All or none, and twice is as once."""
+    def update(self, table: ResolvedTable[BaseT], rows: Mapping[str, Cells]) -> Mapping[str, Record]:
+        """Rows by their record id; cells that are not named stay as they are. All or none, and twice is as once.
+
+        Gives the rows as they are now, with all that people have put there.
+        """
         records = [{"id": record_id, "fields": _said(table, cells)} for record_id, cells in rows.items()]
-        self._calls.ask(_writing(table, "updating", records), lambda answer: answer["records"])
+        return self._calls.ask(_writing(table, "updating", records), _records_by_id)
 
     def upsert(self, table: ResolvedTable[BaseT], rows: Mapping[str, Cells]) -> Upserted:
         """Rows by their key: what is not there is created, what is there is updated. All or none; twice is as once.
@@ -145,7 +152,7 @@ class AirtableDoor:
         records = [{"fields": {**_said(table, cells), key.id: name}} for name, cells in rows.items()]
         if not all(rows):
             raise BadInput(f"a row of {table.name} has no {key.seen.name}")
-        merge = {"performUpsert": {"fieldsToMergeOn": [key.id]}, "returnFieldsByFieldId": True}
+        merge = {"performUpsert": {"fieldsToMergeOn": [key.id]}}
         try:
             return self._calls.ask(
                 _writing(table, "upserting", records, merge), lambda said: _upserted(key, rows, said)
@@ -199,7 +206,7 @@ def _writing(
 ) -> Request:
     _check_number(len(records))
     what = f"{verb} {len(records)} rows of {table.name}"
-    said = {"records": records, "typecast": False, **(more or {})}
+    said = {"records": records, "typecast": False, "returnFieldsByFieldId": True, **(more or {})}
     return Request(what, "PATCH", _records(table), table.base.id, json=said, writes=True)
 
 
@@ -216,8 +223,12 @@ def _upserted(key: WritableField, rows: Mapping[str, Cells], answer: Mapping[str
     names = [record.cells.get(key.id) for record in records]
     if set(names) != set(rows):
         names = list(rows)
-    ids = {str(name): record.id for name, record in zip(names, records, strict=True)}
-    return Upserted(ids, frozenset(answer["createdRecords"]))
+    by_key = {str(name): record for name, record in zip(names, records, strict=True)}
+    return Upserted(by_key, frozenset(answer["createdRecords"]))
+
+
+def _records_by_id(answer: Mapping[str, Any]) -> Mapping[str, Record]:
+    return {record.id: record for record in map(record_in, answer["records"])}
 
 
 def _oldest_first(records: Sequence[Record]) -> list[str]:

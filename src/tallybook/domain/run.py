@@ -263,7 +263,9 @@ class OperationRun:
 
 @dataclass(frozen=True, slots=True)
 class ClientRun:
-    """One client's part of a run. *wake_at*: when a pause of this client alone ends by itself."""
+    """One client's part of a run. *wake_at*: when a pause of this client alone ends by itself. *error*, *errors*: the
+    newest trouble beside its leads, and how many there were.
+    """
 
     client_id: str
     client_name: str
@@ -275,6 +277,7 @@ class ClientRun:
     origin: Origin = Origin.PLANNED
     origin_reason: str | None = None
     error: str | None = None
+    errors: int = 0
     started_at: datetime | None = None
     ended_at: datetime | None = None
     operations: tuple[OperationRun, ...] = ()

@@ -3,16 +3,18 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from tallybook.domain.following import Follower
 from tallybook.domain.ports import Clients, Operation
 from tallybook.domain.run import OperationName
 from tallybook.engine import queues
 from tallybook.engine.lease import Slot
 from tallybook.engine.runner import Limits, Runner
 from tallybook.engine.schedule import Keeper, Timetable
+from tallybook.engine.telling import Teller
 from tallybook.engine.watch import Watcher
 from tallybook.ledger.ledger import Ledger
 
@@ -23,7 +25,7 @@ LET_GO_S = 10.0
 class Engine:
     """Takes up whatever waits in the ledger, until closed. One per process; use it as a context manager.
 
-    *timetable*: the schedules it keeps; without one it starts no run by itself.
+    *timetable*: the schedules it keeps; without one it starts no run by itself. *followers*: who is told of runs.
 
     Raises SlotsTaken, LedgerUnavailable.
     """
@@ -35,8 +37,11 @@ class Engine:
         operations: Mapping[OperationName, Operation],
         limits: Limits,
         timetable: Timetable | None = None,
+        *,
+        followers: Sequence[Follower] = (),
     ) -> None:
         self._nudged = threading.Event()
+        self._tellers = [Teller(ledger, each) for each in followers]
         self._slot = Slot(ledger.database)
         self.executor = self._slot.executor
         self._runner = Runner(ledger, clients, operations, limits=limits, executor=self.executor, ended=self.nudge)
@@ -57,11 +62,23 @@ class Engine:
             keeper=Keeper(ledger, timetable, self.nudge) if timetable is not None else None,
         )
         self._watcher.start()
+        for teller in self._tellers:
+            teller.start()
         self.nudge()
 
     def nudge(self) -> None:
         """Something was started, resumed or ended: look now."""
         self._nudged.set()
+        for teller in self._tellers:
+            teller.nudge()
+
+    def tell_rest(self, timeout_s: float) -> bool:
+        """Wait until followers have been told of what has begun and ended. False: some still are to be, and will be by
+        the next process.
+        """
+        until = time.monotonic() + timeout_s
+        settled = [teller.settle(max(0.0, until - time.monotonic())) for teller in self._tellers]
+        return all(settled)
 
     def close(self, grace_s: float = 0.0) -> None:
         """Take up nothing more, hand back what is in flight, let go of the slot.
@@ -70,6 +87,8 @@ class Engine:
         """
         self._queues.stop_claiming()
         self._wind_down(grace_s)
+        for teller in self._tellers:
+            teller.close()
         self._watcher.close()
         until = time.monotonic() + LET_GO_S
         while self._queues.busy() and time.monotonic() < until:

@@ -106,9 +106,14 @@ def take_slot(database: Database) -> tuple[int, Lock]:
 
 def try_slot(database: Database, number: int) -> Lock | None:
     """The lock of slot *number*; None when a living process holds it."""
+    return try_lock(database, executor_id(number))
+
+
+def try_lock(database: Database, name: str) -> Lock | None:
+    """The lock of this name; None when a living process holds it. Raises LedgerUnavailable."""
     if database.path is not None:
-        return _try_file(_lock_file(database.path, number))
-    return _try_session(database, number)
+        return _try_file(_lock_file(database.path, name.removeprefix("slot-")))
+    return _try_session(database, name)
 
 
 @contextmanager
@@ -122,10 +127,10 @@ def held_if_dead(database: Database, executor: str) -> Iterator[bool]:
             lock.close()
 
 
-def _lock_file(path: Path, number: int) -> Path:
+def _lock_file(path: Path, name: str) -> Path:
     folder = path.parent / f"{path.stem}-slots"
     folder.mkdir(exist_ok=True)
-    return folder / f"{number}.lock"
+    return folder / f"{name}.lock"
 
 
 def _try_file(path: Path) -> Lock | None:
@@ -138,22 +143,22 @@ def _try_file(path: Path) -> Lock | None:
     return _FileLock(descriptor)
 
 
-def _try_session(database: Database, number: int) -> Lock | None:
+def _try_session(database: Database, name: str) -> Lock | None:
     import psycopg
 
     try:
         connection = database.connect_driver(autocommit=True, **_KEEPALIVE)
-        taken = _locks(connection, number)
+        taken = _locks(connection, name)
     except psycopg.Error as error:
         raise LedgerUnavailable(f"the database {database.shown} gives no lock: {error}") from error
     return _SessionLock(connection) if taken else None
 
 
-def _locks(connection: Any, number: int) -> bool:
-    """Lock the slot for this session; one that does not get it is closed."""
+def _locks(connection: Any, name: str) -> bool:
+    """Lock it for this session; one that does not get it is closed."""
     taken = False
     try:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_lock_key(number),)).fetchone()
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_lock_key(name),)).fetchone()
         taken = bool(row[0])
     finally:
         if not taken:
@@ -161,6 +166,6 @@ def _locks(connection: Any, number: int) -> bool:
     return taken
 
 
-def _lock_key(number: int) -> int:
-    digest = hashlib.sha256(f"{SCHEMA}.{executor_id(number)}".encode()).digest()
+def _lock_key(name: str) -> int:
+    digest = hashlib.sha256(f"{SCHEMA}.{name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

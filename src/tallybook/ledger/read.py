@@ -268,6 +268,7 @@ def client_runs_of(connection: sa.Connection, run_id: str, only: Sequence[Client
             origin=Origin(row["origin"]),
             origin_reason=row["origin_reason"],
             error=row["error"],
+            errors=row["errors"],
             started_at=read_stamp(row["started_at"]),
             ended_at=read_stamp(row["ended_at"]),
             operations=tuple(operations.get(row["client_id"], ())),

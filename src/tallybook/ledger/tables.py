@@ -236,16 +236,16 @@ tellings = table(
     count("tries"),
     time("next_try_at"),
     text("last_error"),
-    sa.Column("standing", ID, nullable=False, server_default="owed"),
     time("told_at"),
     text("ref"),
     text("notes"),
-    sa.Index(
-        "ix_tellings_owed",
-        "follower",
-        "next_try_at",
-        sqlite_where=sa.text("next_try_at IS NOT NULL"),
-        postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    sa.Column("standing", ID, nullable=False, server_default="owed"),
+    *(
+        sa.Index(name, "follower", *columns, sqlite_where=sa.text(of), postgresql_where=sa.text(of))
+        for name, columns, of in (
+            ("ix_tellings_standing", ("standing", "run_id"), "standing <> 'told'"),
+            ("ix_tellings_ref", ("ref",), "ref IS NOT NULL"),
+        )
     ),
     rowid=False,
 )

@@ -99,6 +99,10 @@ class Airtable:
         str | None, Spec(readers.base_id, "the operator's base: clients and the mirror", "appXXXXXXXXXXXXXX")
     ] = None
     endpoint_url: Annotated[str, Spec(readers.http_url, "address of the API")] = "https://api.airtable.com"
+    keep_days: Annotated[int, Spec(whole(1, 36_500), "days for which the mirror holds a run")] = 365
+    records_per_base: Annotated[int, Spec(whole(100, 10**7), "records a base may hold by your plan, all tables")] = (
+        50_000
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

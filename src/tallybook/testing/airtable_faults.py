@@ -10,6 +10,7 @@ from tallybook.testing.airtable_wire import (
     BILLING,
     Listed,
     Page,
+    bad_value,
     billed_out,
     offset_gone,
     rate_limited,
@@ -33,6 +34,8 @@ class AirtableFault(StrEnum):
     """A page with status 503."""
     EXPIRED_OFFSET = "expired_offset"
     """Only of a request that goes on with a listing; any other is answered as ever."""
+    BAD_ROW = "bad_row"
+    """A value of some row is not taken, and so none of the request's rows is. For a rule that knows the row."""
     RESET = "reset"
     """The connection breaks."""
     LOST_ANSWER = "lost_answer"
@@ -79,5 +82,6 @@ def refusal(fault: AirtableFault, asked: Asked) -> Refused | None:
         AirtableFault.BAD_GATEWAY: Page(502),
         AirtableFault.UNAVAILABLE: Page(503),
         AirtableFault.EXPIRED_OFFSET: offset_gone(),
+        AirtableFault.BAD_ROW: bad_value("Status"),
     }
     return errors.get(fault)

@@ -193,8 +193,8 @@ def _came_out_well(status: str, origin: str, good: int | None) -> bool:
 def finish_run(tx: Tx, run_id: str, ending: Ending) -> None:
     tx.execute(
         "UPDATE @runs SET status = ?, finish_reason = ?, blocked_reason = NULL, wake_at = NULL, ended_at = ?,"
-        " closing = 0, version = version + 1 WHERE run_id = ?",
-        (ending.status, ending.finish_reason, tx.stamp, run_id),
+        " changed_at = ?, closing = 0, version = version + 1 WHERE run_id = ?",
+        (ending.status, ending.finish_reason, tx.stamp, tx.written_at, run_id),
     )
     events.append(tx, "ended", f"Ended {ending.status}", run_id=run_id, once_key=f"ended {run_id}")
 

@@ -6,6 +6,7 @@ import re
 from tallybook.database import Tx
 from tallybook.domain.fields import storable
 from tallybook.ledger.tables import SCOPE_OF_RUN
+from tallybook.ledger.write.changes import touch_ended
 
 
 def append(
@@ -24,6 +25,8 @@ def append(
         " ON CONFLICT (once_key) DO NOTHING",
         (run_id, client_id, tx.stamp, kind, text, fingerprint(kind, text), once_key),
     )
+    if new and run_id is not None:
+        touch_ended(tx, run_id)
     return bool(new)
 
 

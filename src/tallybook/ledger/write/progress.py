@@ -13,6 +13,7 @@ from tallybook.domain.ports import Candidate
 from tallybook.domain.run import Basis, Status, Stop
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.write import endings, events
+from tallybook.ledger.write.changes import touch_ended
 from tallybook.ledger.write.endings import OF_CLIENT, OF_OPERATION, lock_operation, lock_run
 
 AT_ONCE = 500
@@ -207,6 +208,7 @@ def record(tx: Tx, key: OperationKey, results: Sequence[Outcome], *, saved: bool
     new = _insert_outcomes(tx, {lead_id: _row_of(key, each, late, tx.stamp, saved) for lead_id, each in first.items()})
     _grow_tally(tx, key, [first[lead_id] for lead_id in new])
     if late:
+        touch_ended(tx, key.run_id)
         _note_too_late(tx, key, [each for each in results if each.lead_id not in new])
     return new
 

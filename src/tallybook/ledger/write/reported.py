@@ -12,6 +12,7 @@ from tallybook.domain.run import Basis, Status
 from tallybook.ledger.keys import ClientKey, OperationKey
 from tallybook.ledger.tables import SCOPE_OF_RUN
 from tallybook.ledger.write import events
+from tallybook.ledger.write.changes import touch_ended
 from tallybook.ledger.write.endings import LATE, OF_CLIENT
 
 _SEEN_EVERY = timedelta(seconds=60)
@@ -139,6 +140,7 @@ def keep_all(tx: Tx, key: ClientKey, values: Mapping[str, Value], gaps_only: boo
 
 def _touch(tx: Tx, key: ClientKey) -> bool:
     """Locks the row, and tells its followers. False when there is none."""
+    touch_ended(tx, key.run_id)
     if key.client_id == SCOPE_OF_RUN:
         return bool(
             tx.execute(

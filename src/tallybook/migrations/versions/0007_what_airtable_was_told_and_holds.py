@@ -8,54 +8,45 @@ down_revision = "0006"
 
 SCHEMA = "tallybook"
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-ADDED: dict[str, tuple[sa.Column[str], ...]] = {
-    "runs": (sa.Column("changed_at", ID, nullable=True),),
-    "tellings": (
-        sa.Column("standing", ID, nullable=False, server_default="owed"),
-        sa.Column("told_at", ID, nullable=True),
-        sa.Column("ref", sa.Text(), nullable=True),
-        sa.Column("notes", sa.Text(), nullable=True),
-    ),
-    "clients": (sa.Column("base_id", sa.Text(), nullable=True),),
-    "leads": (sa.Column("record_id", sa.Text(), nullable=True), sa.Column("read_at", sa.Text(), nullable=True)),
+ADDED = {
+    "runs": {"changed_at": ID},
+    "tellings": {"told_at": ID, "ref": sa.Text(), "notes": sa.Text()},
+    "clients": {"base_id": sa.Text()},
+    "leads": {"record_id": sa.Text(), "read_at": sa.Text()},
 }
-OWED = sa.text("next_try_at IS NOT NULL")
+SPECIAL = sa.text("standing <> 'told'")
+REFS = sa.text("ref IS NOT NULL")
 RECORDS = sa.text("record_id IS NOT NULL")
 
 
 def upgrade() -> None:
     for table, columns in ADDED.items():
-        for column in columns:
-            op.add_column(table, column.copy(), schema=_schema())
+        for name, kind in columns.items():
+            op.add_column(table, sa.Column(name, kind, nullable=True), schema=_schema())
+    standing = sa.Column("standing", ID, nullable=False, server_default="owed")
+    op.add_column("tellings", standing, schema=_schema())
     op.execute(f"UPDATE {_named('runs')} SET changed_at = ended_at")
     op.create_index("ix_runs_changed_at", "runs", ["changed_at", "run_id"], schema=SCHEMA)
-    op.create_index(
-        "ix_tellings_owed",
-        "tellings",
-        ["follower", "next_try_at"],
-        schema=SCHEMA,
-        sqlite_where=OWED,
-        postgresql_where=OWED,
-    )
-    op.create_index(
-        "ix_leads_record_id",
-        "leads",
-        ["client_id", "record_id"],
-        schema=SCHEMA,
-        sqlite_where=RECORDS,
-        postgresql_where=RECORDS,
-    )
+    _create_index("ix_tellings_standing", "tellings", ["follower", "standing", "run_id"], SPECIAL)
+    _create_index("ix_tellings_ref", "tellings", ["follower", "ref"], REFS)
+    _create_index("ix_leads_record_id", "leads", ["client_id", "record_id"], RECORDS)
     _create_airtable_bases()
 
 
 def downgrade() -> None:
     op.drop_table("airtable_bases", schema=SCHEMA)
     op.drop_index("ix_leads_record_id", table_name="leads", schema=SCHEMA)
-    op.drop_index("ix_tellings_owed", table_name="tellings", schema=SCHEMA)
+    op.drop_index("ix_tellings_ref", table_name="tellings", schema=SCHEMA)
+    op.drop_index("ix_tellings_standing", table_name="tellings", schema=SCHEMA)
     op.drop_index("ix_runs_changed_at", table_name="runs", schema=SCHEMA)
+    op.drop_column("tellings", "standing", schema=_schema())
     for table, columns in ADDED.items():
-        for column in columns:
-            op.drop_column(table, column.name, schema=_schema())
+        for name in columns:
+            op.drop_column(table, name, schema=_schema())
+
+
+def _create_index(name: str, table: str, columns: list[str], of: sa.TextClause) -> None:
+    op.create_index(name, table, columns, schema=SCHEMA, sqlite_where=of, postgresql_where=of)
 
 
 def _schema() -> str | None:

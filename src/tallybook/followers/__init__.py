@@ -1,0 +1,1 @@
+"""Who is told when runs change: the mirror in Airtable."""

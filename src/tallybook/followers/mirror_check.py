@@ -1,0 +1,177 @@
+"""The mirror held against the books, row by row, without writing a cell."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tallybook.airtable.listing import MOST_PER_PAGE, Record
+from tallybook.airtable.resolved import Resolved
+from tallybook.airtable.seen import OperatorBase
+from tallybook.airtable.tables import CLIENT_RUN_RESULTS, JOB_TRACKING
+from tallybook.airtable.values import same
+from tallybook.domain.batches import batched
+from tallybook.domain.following import FollowerState
+from tallybook.domain.telling import Part, Standing, Telling
+from tallybook.followers.airtable_mirror import AirtableMirror
+from tallybook.followers.mirror_rows import RunRows, Table, notes_in
+from tallybook.followers.mirror_schema import MirrorSchema, Notice
+from tallybook.followers.mirror_window import OTHERS
+
+RUNS_HELD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A cell that is not as the books have it; or, where *column* is empty, a row that is not there."""
+
+    part: Part
+    key: str
+    table: str
+    column: str
+    ours: object = None
+    theirs: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One row more with the key of one of ours. *notes*: what people wrote there, unless ours says the same."""
+
+    part: Part
+    key: str
+    table: str
+    record_id: str
+    notes: str | None = None
+
+
+@dataclass
+class Checked:
+    """*differences*: what `repair` mends. *gone*: rows that people have deleted, and are not made again; *fresh*: those
+    of them of which nobody knew. *copies*: further rows of one key. *parked*: rows that were not taken, and why.
+    *others*: rows that are none of ours. *notices*: what became of the base.
+    """
+
+    rows: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    gone: list[Part] = field(default_factory=list)
+    fresh: dict[Part, str] = field(default_factory=dict)
+    copies: list[Copy] = field(default_factory=list)
+    adrift: dict[Part, str] = field(default_factory=dict)
+    parked: list[tuple[Part, str]] = field(default_factory=list)
+    others: int = 0
+    notices: Sequence[Notice] = ()
+
+
+class Check:
+    """One comparison. Rows are read as they are compared; some runs are held at once."""
+
+    def __init__(self, mirror: AirtableMirror, book: FollowerState) -> None:
+        self._mirror = mirror
+        self._book = book
+        self._schema = MirrorSchema(mirror.door, mirror.base, book)
+        self._found = Checked()
+        self._seen: set[str] = set()
+        self._held: OrderedDict[str, RunRows] = OrderedDict()
+
+    def run(self) -> Checked:
+        """Raises AirtableError."""
+        base = self._schema.look()
+        for table in (base.table(JOB_TRACKING), base.table(CLIENT_RUN_RESULTS)):
+            for page in batched(self._mirror.door.records(table), MOST_PER_PAGE):
+                self._compare_page(base, table, page)
+        self._look_for_untold(base)
+        self._find_gone()
+        found = self._found
+        found.gone += [each.part for each in self._standing(Standing.GONE)]
+        found.parked += [(each.part, each.error or "") for each in self._standing(Standing.PARKED)]
+        found.notices = self._schema.notices()
+        self._book.keep(OTHERS, str(found.others))
+        return found
+
+    # -- what is there
+
+    def _compare_page(self, base: Resolved[OperatorBase], table: Table, page: Sequence[Record]) -> None:
+        parts = self._book.parts_of([record.id for record in page])
+        self._seen.update(parts.keys() & {record.id for record in page})
+        for record in page:
+            if record.id in parts:
+                self._compare(base, table, record, parts[record.id])
+        self._sort_out(base, table, [record for record in page if record.id not in parts])
+
+    def _compare(self, base: Resolved[OperatorBase], table: Table, record: Record, part: Part) -> None:
+        run = self._run(base, part.run_id)
+        telling = run.of(part)
+        if not telling.standing.kept_up:
+            self._found.others += 1
+            return
+        self._found.rows += 1
+        self._keep_notes(telling, notes_in(table, record))
+        row = run.row(telling, run.whole_ref)
+        for cell_field, cell in row.cells.items():
+            theirs = record.cells.get(cell_field.id)
+            if not same(cell, theirs):
+                self._found.differences.append(
+                    Difference(part, row.key, table.name, cell_field.seen.name, cell, theirs)
+                )
+
+    def _keep_notes(self, telling: Telling, notes: str | None) -> None:
+        if notes != telling.notes:
+            self._book.keep_notes({telling.part: notes})
+
+    def _sort_out(self, base: Resolved[OperatorBase], table: Table, records: Sequence[Record]) -> None:
+        """Rows that we do not know: copies of ours, ours of which the answer was lost, and other people's."""
+        keys = [str(record.cells.get(table.key.id, "")) for record in records]
+        parts = {key: part for key, part in self._book.parts_named(keys).items() if _belongs(part, table)}
+        for key, record in zip(keys, records, strict=True):
+            telling = self._run(base, parts[key].run_id).of(parts[key]) if key in parts else None
+            if telling is None or not telling.standing.kept_up:
+                self._found.others += 1
+            elif telling.ref is None and telling.part not in self._found.adrift:
+                self._found.adrift[telling.part] = record.id
+                self._found.differences.append(Difference(telling.part, key, table.name, ""))
+            else:
+                notes = notes_in(table, record)
+                self._found.copies.append(
+                    Copy(telling.part, key, table.name, record.id, None if notes == telling.notes else notes)
+                )
+
+    # -- what is not
+
+    def _look_for_untold(self, base: Resolved[OperatorBase]) -> None:
+        after = None
+        while page := self._book.changed(after):
+            for each in page:
+                run = self._run(base, each.run_id)
+                self._found.differences += [
+                    Difference(telling.part, _name(run, telling), "", "")
+                    for telling in run.due
+                    if telling.part not in self._found.adrift and telling.ref is None
+                ]
+            after = next((each for each in reversed(page) if each.ended), None)
+            if after is None:
+                return
+
+    def _find_gone(self) -> None:
+        after: Part | None = None
+        while page := self._book.refs(after):
+            self._found.fresh |= {part: ref for part, ref in page if ref not in self._seen}
+            after = page[-1][0]
+        self._found.gone += list(self._found.fresh)
+
+    def _standing(self, standing: Standing) -> Iterator[Telling]:
+        for run_id in self._book.standing_so(standing):
+            yield from (each for each in self._book.tellings(run_id) if each.standing is standing)
+
+    def _run(self, base: Resolved[OperatorBase], run_id: str) -> RunRows:
+        run = self._held.pop(run_id, None) or RunRows(base, self._book.tellings(run_id), self._book.story)
+        self._held[run_id] = run
+        if len(self._held) > RUNS_HELD:
+            self._held.popitem(last=False)
+        return run
+
+
+def _belongs(part: Part, table: Table) -> bool:
+    return (table.schema is CLIENT_RUN_RESULTS) == bool(part.client_id)
+
+
+def _name(run: RunRows, telling: Telling) -> str:
+    return "-".join(filter(None, telling.part))

@@ -1,0 +1,108 @@
+"""Writing rows that are not told: the rows of runs first, since those of their clients are linked to them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from tallybook.airtable.batches import Written, write_in_tens
+from tallybook.airtable.client import AirtableDoor
+from tallybook.airtable.errors import AirtableError, Cause, Misconfigured, RowGone, SeveralRows
+from tallybook.airtable.listing import Record
+from tallybook.airtable.resolved import Resolved
+from tallybook.airtable.seen import OperatorBase
+from tallybook.domain.following import FollowerState
+from tallybook.domain.telling import Part, Standing, Told
+from tallybook.followers.mirror_rows import Cells, MirrorRow, RunRows, notes_in
+from tallybook.followers.mirror_window import Window
+
+RUNS_TOGETHER = 25
+"""Whose rows are written with one another, and held at once."""
+Rows = Mapping[str, MirrorRow]
+AnswerT = TypeVar("AnswerT")
+NOT_MADE_AGAIN = "it is made again only by `tallybook mirror repair --recreate`"
+
+
+class Flush:
+    """One pass. *park*: a row that is not taken is parked; else it is left owed, for the schema may be to blame.
+
+    *unclear*: some rows are to be written once more, since something turned out otherwise than it was taken for.
+    """
+
+    def __init__(
+        self, door: AirtableDoor, base: Resolved[OperatorBase], book: FollowerState, window: Window, *, park: bool
+    ) -> None:
+        self.unclear = False
+        self._door = door
+        self._base = base
+        self._book = book
+        self._window = window
+        self._park = park
+        self._refs: dict[Part, str] = {}
+
+    def write(self, run_ids: Sequence[str]) -> None:
+        """Raises AirtableError when the rest could not be written."""
+        for start in range(0, len(run_ids), RUNS_TOGETHER):
+            some = run_ids[start : start + RUNS_TOGETHER]
+            self._write([RunRows(self._base, self._book.tellings(run_id), self._book.story) for run_id in some])
+
+    def _write(self, runs: Sequence[RunRows]) -> None:
+        self._send([run.row(run.whole, None) for run in runs if run.whole.behind])
+        self._send([row for run in runs for row in self._rows_of_clients(run)])
+
+    def _rows_of_clients(self, run: RunRows) -> Iterator[MirrorRow]:
+        """All of them where the row they are linked to is a new one."""
+        made = self._refs.get(run.whole.part, run.whole_ref)
+        yield from (run.row(each, made) for each in run.clients_due(linked_anew=made != run.whole_ref))
+
+    def _send(self, rows: Sequence[MirrorRow]) -> None:
+        """All of one table. What is there is known by its record id; what is not is made by its key."""
+        if not rows:
+            return
+        table = rows[0].table
+        known = {row.telling.ref: row for row in rows if row.telling.ref}
+        self._note(known, write_in_tens(_cells(known), partial(self._door.update, table)), lambda records: records)
+        new = {row.key: row for row in rows if not row.telling.ref}
+        room = self._window.room(self._book) if new else 0
+        made = dict(list(new.items())[:room])
+        self._note(made, write_in_tens(_cells(made), partial(self._door.upsert, table)), lambda answer: answer.records)
+        if len(made) < len(new):
+            raise Misconfigured(self._window.full, cause=Cause.FULL)
+
+    def _note(
+        self, rows: Rows, written: Written[AnswerT], records_of: Callable[[AnswerT], Mapping[str, Record]]
+    ) -> None:
+        records = {key: record for answer in written.answers for key, record in records_of(answer).items()}
+        told = [_told(rows[key], record) for key, record in records.items() if key in rows]
+        if told:
+            self._book.told(told)
+            self._refs |= {each.part: each.ref for each in told}
+        for key, error in written.bad.items():
+            self._note_bad(rows[key], error)
+        if written.stopped is not None:
+            raise written.stopped
+
+    def _note_bad(self, row: MirrorRow, error: AirtableError) -> None:
+        """A row that people deleted is not made again. Of several with one key the oldest is ours; the others are
+        theirs to delete. A row that is not taken keeps no other from being told.
+        """
+        part = row.telling.part
+        if isinstance(error, RowGone):
+            self._book.stands({part: str(error)}, Standing.GONE)
+            text = f"The row {row.key} of {row.table.name} was deleted in Airtable; {NOT_MADE_AGAIN}"
+            self._book.event("mirror_row_gone", text, once_key=f"gone {row.telling.ref}", part=part)
+        elif isinstance(error, SeveralRows):
+            self._book.adopt({part: error.rows[row.key][0]})
+            self._book.event("mirror_several_rows", str(error), once_key=f"several {row.table.id} {row.key}", part=part)
+            self.unclear = True
+        elif self._park:
+            self._book.stands({part: str(error)}, Standing.PARKED, {part: row.telling.version})
+        else:
+            self.unclear = True
+
+
+def _cells(rows: Rows) -> Mapping[str, Cells]:
+    return {key: row.cells for key, row in rows.items()}
+
+
+def _told(row: MirrorRow, record: Record) -> Told:
+    return Told(row.telling.part, row.telling.version, record.id, notes_in(row.table, record))

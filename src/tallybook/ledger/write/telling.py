@@ -1,0 +1,97 @@
+"""What a follower was told is noted part by part, and what it keeps for itself."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from tallybook.database import Row, Tx, stamp
+from tallybook.domain.fields import storable
+from tallybook.domain.telling import Part, Standing, Told
+
+_KEY = "follower = ? AND run_id = ? AND client_id = ?"
+_NEW = "INSERT INTO @tellings (follower, run_id, client_id, standing) VALUES (?, ?, ?, 'owed') ON CONFLICT DO NOTHING"
+_TOLD = (
+    "UPDATE @tellings SET told_version = ?, told_at = ?, ref = ?, notes = ?, standing = 'told', tries = 0,"
+    f" next_try_at = NULL, last_error = NULL WHERE {_KEY}"
+)
+_STANDS = f"UPDATE @tellings SET standing = ?, last_error = ?, told_at = ?, tries = tries + ? WHERE {_KEY}"
+
+
+def told(tx: Tx, follower: str, parts: Sequence[Told]) -> None:
+    """The follower has them in these versions now. Notes are as people have them there."""
+    _make(tx, follower, [each.part for each in parts])
+    notes = {each.part: None if each.notes is None else storable(each.notes) for each in parts}
+    tx.many(
+        _TOLD,
+        [(each.version, tx.stamp, each.ref, notes[each.part], follower, *each.part) for each in parts],
+    )
+
+
+def stands(
+    tx: Tx,
+    follower: str,
+    parts: Mapping[Part, str | None],
+    standing: Standing,
+    version: Mapping[Part, int] | None = None,
+) -> None:
+    """How these parts stand, each with the error that is the reason. *version*: one that is parked was refused in this
+    version, and is tried again with the next.
+    """
+    _make(tx, follower, list(parts))
+    rows: list[Row] = [
+        (standing.value, None if error is None else storable(error), tx.stamp, int(error is not None), follower, *part)
+        for part, error in parts.items()
+    ]
+    tx.many(_STANDS, rows)
+    tx.many(
+        f"UPDATE @tellings SET told_version = ? WHERE {_KEY}",
+        [(each, follower, *part) for part, each in (version or {}).items()],
+    )
+
+
+def adopt(tx: Tx, follower: str, refs: Mapping[Part, str | None]) -> None:
+    """Where the follower has these parts; what it has of them is told anew. None: nowhere."""
+    _make(tx, follower, list(refs))
+    tx.many(
+        f"UPDATE @tellings SET ref = ?, standing = 'owed', told_version = NULL, last_error = NULL WHERE {_KEY}",
+        [(ref, follower, *part) for part, ref in refs.items()],
+    )
+
+
+def keep_notes(tx: Tx, follower: str, notes: Mapping[Part, str | None]) -> None:
+    tx.many(
+        f"UPDATE @tellings SET notes = ? WHERE {_KEY}",
+        [(None if text is None else storable(text), follower, *part) for part, text in notes.items()],
+    )
+
+
+def owe_again(tx: Tx, follower: str, run_id: str) -> None:
+    """Tell all of a run once more, what is kept up."""
+    tx.execute(
+        "UPDATE @tellings SET told_version = NULL, standing = 'owed' WHERE follower = ? AND run_id = ?"
+        " AND standing IN ('owed', 'told', 'parked')",
+        (follower, run_id),
+    )
+
+
+def _make(tx: Tx, follower: str, parts: Sequence[Part]) -> None:
+    tx.many(_NEW, [(follower, *part) for part in parts])
+
+
+# -- a follower's own notes --------------------------------------------------------------------------------------------
+
+
+def keep(tx: Tx, follower: str, name: str, value: str | None) -> None:
+    """None: forget it."""
+    if value is None:
+        tx.execute("DELETE FROM @follower_state WHERE follower = ? AND name = ?", (follower, name))
+        return
+    tx.execute(
+        "INSERT INTO @follower_state (follower, name, value, at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (follower, name) DO UPDATE SET value = excluded.value, at = excluded.at",
+        (follower, name, value, tx.stamp),
+    )
+
+
+def look_from(tx: Tx, follower: str, at: datetime) -> None:
+    """What changed before then it was told of."""
+    keep(tx, follower, "told_until", stamp(at))
