@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,9 +29,12 @@ from tallybook.settings import Settings, load
 from tallybook.stores.sql import SqlClients
 
 if TYPE_CHECKING:
+    from tallybook.airtable.client import AirtableDoor
+    from tallybook.domain.following import Follower
     from tallybook.domain.ports import Harvester
     from tallybook.engine.engine import Engine
     from tallybook.engine.runner import Limits
+    from tallybook.followers.airtable_mirror import AirtableMirror
     from tallybook.harvesters.apify import CallBack
     from tallybook.tracking import JobTracking
 
@@ -226,6 +230,41 @@ class App:
         """Actor task -> the client it works for."""
         return dict(self.settings.apify.tasks)
 
+    @cached_property
+    def airtable(self) -> "AirtableDoor | None":
+        """None: no token is configured. Raises BadSetting where its extra is missing."""
+        asked = self.settings.airtable
+        if asked.token is None:
+            return None
+        if importlib.util.find_spec("pyairtable") is None:
+            raise BadSetting("Airtable needs an extra that is not installed: pip install 'tallybook[airtable]'")
+        from tallybook.airtable.client import AirtableDoor
+        from tallybook.airtable.lanes import LanesInProcess
+        from tallybook.airtable.pacing import Pace
+        from tallybook.airtable.shared_lanes import LanesInDatabase
+
+        token, sqlite = asked.token.reveal(), self.bare_database.sqlite
+        lanes = LanesInProcess(time.monotonic) if sqlite else LanesInDatabase(self.database)
+        return AirtableDoor(token, asked.endpoint_url, Pace(lanes, token))
+
+    @cached_property
+    def mirror(self) -> "AirtableMirror | None":
+        """None: no base of the operator's is configured. Raises BadSetting."""
+        asked = self.settings.airtable
+        if asked.master_base_id is None or self.airtable is None:
+            return None
+        from tallybook.airtable.seen import OperatorBase
+        from tallybook.followers.airtable_mirror import AirtableMirror
+        from tallybook.followers.mirror_window import Window
+
+        window = Window(timedelta(days=asked.keep_days), asked.records_per_base)
+        return AirtableMirror(self.airtable, OperatorBase(asked.master_base_id), window)
+
+    @property
+    def followers(self) -> "Sequence[Follower]":
+        """Who is told of runs."""
+        return [each for each in (self.mirror,) if each is not None]
+
     @property
     def limits(self) -> "Limits":
         from tallybook.engine.runner import Limits
@@ -259,7 +298,7 @@ class App:
         from tallybook.engine.schedule import Timetable
 
         timetable = Timetable(self.schedules, self.run_id_style) if keeps_schedules else None
-        return Engine(self.ledger, self.clients, self.operations, self.limits, timetable)
+        return Engine(self.ledger, self.clients, self.operations, self.limits, timetable, followers=self.followers)
 
     @property
     def webhook_secrets(self) -> Sequence[str]:

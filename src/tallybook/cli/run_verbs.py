@@ -19,6 +19,7 @@ from tallybook.engine.worklist import MOST_RUNS
 from tallybook.ledger import figures, read, snapshot
 from tallybook.ledger import work as ledger_work
 from tallybook.ledger.snapshot import Glance
+from tallybook.ledger.telling import notes_of_people
 from tallybook.report import words
 from tallybook.report.diff import diff, diff_facts, diff_text
 from tallybook.report.explain import explain, explain_text
@@ -81,6 +82,9 @@ def show(app: "App", text: str, *, as_json: bool) -> None:
         return
     output.say(text_summary(run).rstrip())
     output.say()
+    for client_id, notes in notes_of_people(app.database, run.run_id).items():
+        whose = f", {client_id}" if client_id else ""
+        output.say(output.one_line(f"Notes in Airtable{whose}: {notes}"))
     output.say(f"More: {next_command(run) if run.status is not Status.COMPLETED else f'tallybook report {run.run_id}'}")
 
 

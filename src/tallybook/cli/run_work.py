@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 BY_CTRL_C = "paused by Ctrl-C"
 LET_GO_S = 10.0
+TELL_S = 10.0
+"""So long, followers are waited for; what is left the next process tells them."""
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
 
@@ -101,6 +103,8 @@ def work(app: "App", run_id: str, interrupts: Interrupts, *, resume: bool = Fals
             resume_when_let_go(app, run_id)
             engine.nudge()
         follow(app.database, run_id, verdict=False, stop=Stopping(app, engine, run_id, interrupts))
+        if interrupts.asked is None:
+            engine.tell_rest(TELL_S)
     return read.run(app.database, run_id)
 
 

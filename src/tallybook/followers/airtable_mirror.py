@@ -57,17 +57,23 @@ class AirtableMirror:
     def tell(self, run_ids: Sequence[str], book: FollowerState) -> datetime | None:
         try:
             self.flush(run_ids, book)
-        except AirtableError as error:
-            return note_trouble(error, book)
-        if book.kept(_TROUBLE):
-            book.keep(_TROUBLE, None)
+        except AirtableError:
+            trouble = trouble_in(book)
+            return trouble.until if trouble else None
         return None
 
     def flush(self, run_ids: Sequence[str], book: FollowerState) -> None:
-        """Write what of these runs is not told. Raises AirtableError when the rest could not be.
+        """Write what of these runs is not told. Raises AirtableError when the rest could not be, and keeps why."""
+        try:
+            self._flush(run_ids, book)
+        except AirtableError as error:
+            note_trouble(error, book)
+            raise
+        if book.kept(_TROUBLE):
+            book.keep(_TROUBLE, None)
 
-        What a changed schema may be to blame for is tried once more with the schema as it is now.
-        """
+    def _flush(self, run_ids: Sequence[str], book: FollowerState) -> None:
+        """What a changed schema may be to blame for is tried once more with the schema as it is now."""
         schema = MirrorSchema(self.door, self.base, book)
         base = schema.resolved()
         if self._write(base, run_ids, book):
@@ -90,8 +96,8 @@ class AirtableMirror:
         return flush.unclear
 
 
-def note_trouble(error: AirtableError, book: FollowerState) -> datetime:
-    """Keep since when nothing goes. Gives when it is tried again."""
+def note_trouble(error: AirtableError, book: FollowerState) -> None:
+    """Keep why nothing goes, since when, and when it is tried again."""
     now, before = book.now(), trouble_in(book)
     until = now + BROKEN_FOR
     if isinstance(error, NotNow):
@@ -105,7 +111,6 @@ def note_trouble(error: AirtableError, book: FollowerState) -> datetime:
         "until": until.isoformat(),
     }
     book.keep(_TROUBLE, json.dumps(kept))
-    return until
 
 
 def trouble_in(book: FollowerState) -> Trouble | None:

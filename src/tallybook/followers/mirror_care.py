@@ -17,6 +17,7 @@ from tallybook.followers.airtable_mirror import AirtableMirror, Trouble, trouble
 from tallybook.followers.mirror_check import Checked, Copy
 from tallybook.followers.mirror_rows import Table
 from tallybook.followers.mirror_schema import MirrorSchema, Notice
+from tallybook.followers.mirror_window import WARN_AT
 
 RUNS_TOGETHER = 25
 Progress = Callable[[int], None]
@@ -166,6 +167,10 @@ class HowItIs:
     most: int
     trouble: Trouble | None
     notices: Sequence[Notice]
+
+    @property
+    def crowded(self) -> bool:
+        return self.used >= WARN_AT * self.most
 
 
 MOST_PARKED_SHOWN = 20

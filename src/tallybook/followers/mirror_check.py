@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tallybook.airtable.listing import MOST_PER_PAGE, Record
-from tallybook.airtable.resolved import Resolved
+from tallybook.airtable.resolved import Resolved, WritableField
+from tallybook.airtable.schema import Kind
 from tallybook.airtable.seen import OperatorBase
 from tallybook.airtable.tables import CLIENT_RUN_RESULTS, JOB_TRACKING
-from tallybook.airtable.values import same
+from tallybook.airtable.values import Cell, same
 from tallybook.domain.batches import batched
 from tallybook.domain.following import FollowerState
 from tallybook.domain.telling import Part, Standing, Telling
@@ -60,6 +61,11 @@ class Checked:
     others: int = 0
     notices: Sequence[Notice] = ()
 
+    @property
+    def well(self) -> bool:
+        """Nothing is to be mended."""
+        return not (self.differences or self.parked)
+
 
 class Check:
     """One comparison. Rows are read as they are compared; some runs are held at once."""
@@ -108,7 +114,7 @@ class Check:
         row = run.row(telling, run.whole_ref)
         for cell_field, cell in row.cells.items():
             theirs = record.cells.get(cell_field.id)
-            if not same(cell, theirs):
+            if not _same(cell_field, cell, theirs):
                 self._found.differences.append(
                     Difference(part, row.key, table.name, cell_field.seen.name, cell, theirs)
                 )
@@ -167,6 +173,13 @@ class Check:
         if len(self._held) > RUNS_HELD:
             self._held.popitem(last=False)
         return run
+
+
+def _same(cell_field: WritableField, ours: Cell, theirs: object) -> bool:
+    """Of a link, that ours is there: a row that people copy is linked as the one it was copied from."""
+    if cell_field.column.kind is Kind.LINK and isinstance(ours, list) and isinstance(theirs, list) and ours:
+        return set(ours) <= set(theirs)
+    return same(ours, theirs)
 
 
 def _belongs(part: Part, table: Table) -> bool:
