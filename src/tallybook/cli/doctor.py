@@ -46,7 +46,14 @@ def _findings(ctx: typer.Context) -> Findings:
 
 
 def _of_app(app: "App") -> Findings:
-    from tallybook.cli import doctor_figures, doctor_machine, doctor_outside, doctor_runs, doctor_spool
+    from tallybook.cli import (
+        doctor_airtable,
+        doctor_figures,
+        doctor_machine,
+        doctor_outside,
+        doctor_runs,
+        doctor_spool,
+    )
 
     yield from doctor_machine.scorer(app)
     yield from doctor_spool.spool(app)
@@ -55,7 +62,8 @@ def _of_app(app: "App") -> Findings:
     if any(each.level is Level.WRONG for each in database) or not doctor_machine.has_books(app):
         yield notice("books", "The books were not looked into.")
         return
-    for check in (doctor_machine.files, *doctor_runs.CHECKS, *doctor_outside.CHECKS, *doctor_figures.CHECKS):
+    outside = (*doctor_outside.CHECKS, *doctor_airtable.CHECKS)
+    for check in (doctor_machine.files, *doctor_runs.CHECKS, *outside, *doctor_figures.CHECKS):
         yield from _tried(check, app)
 
 

@@ -111,7 +111,7 @@ class Check:
             return
         self._found.rows += 1
         self._keep_notes(telling, notes_in(table, record))
-        row = run.row(telling, run.whole_ref)
+        row = run.row(telling, run.whole_ref if run.whole_ref in self._seen else None)
         for cell_field, cell in row.cells.items():
             theirs = record.cells.get(cell_field.id)
             if not _same(cell_field, cell, theirs):

@@ -1,6 +1,6 @@
 """Writing rows that are not told: the rows of runs first, since those of their clients are linked to them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -10,8 +10,9 @@ from tallybook.airtable.errors import AirtableError, Cause, Misconfigured, RowGo
 from tallybook.airtable.listing import Record
 from tallybook.airtable.resolved import Resolved
 from tallybook.airtable.seen import OperatorBase
+from tallybook.airtable.tables import JOB_TRACKING
 from tallybook.domain.following import FollowerState
-from tallybook.domain.telling import Part, Standing, Told
+from tallybook.domain.telling import Part, Standing, Telling, Told
 from tallybook.followers.mirror_rows import Cells, MirrorRow, RunRows, notes_in
 from tallybook.followers.mirror_window import Window
 
@@ -38,6 +39,7 @@ class Flush:
         self._window = window
         self._park = park
         self._refs: dict[Part, str] = {}
+        self._gone: set[Part] = set()
 
     def write(self, run_ids: Sequence[str]) -> None:
         """Raises AirtableError when the rest could not be written."""
@@ -51,8 +53,9 @@ class Flush:
 
     def _rows_of_clients(self, run: RunRows) -> Iterator[MirrorRow]:
         """All of them where the row they are linked to is a new one."""
-        made = self._refs.get(run.whole.part, run.whole_ref)
-        yield from (run.row(each, made) for each in run.clients_due(linked_anew=made != run.whole_ref))
+        there = None if run.whole.part in self._gone else run.whole_ref
+        made = self._refs.get(run.whole.part, there)
+        yield from (run.row(each, made) for each in run.clients_due(linked_anew=made is not None and made != there))
 
     def _send(self, rows: Sequence[MirrorRow]) -> None:
         """All of one table. What is there is known by its record id; what is not is made by its key."""
@@ -76,22 +79,54 @@ class Flush:
         if told:
             self._book.told(told)
             self._refs |= {each.part: each.ref for each in told}
+        gone = [rows[key] for key, error in written.bad.items() if isinstance(error, RowGone)]
+        if gone:
+            self._note_gone(gone)
         for key, error in written.bad.items():
-            self._note_bad(rows[key], error)
+            if not isinstance(error, RowGone):
+                self._note_bad(rows[key], error)
         if written.stopped is not None:
             raise written.stopped
 
+    def _note_gone(self, rows: Sequence[MirrorRow]) -> None:
+        """A row that people deleted is not made again. Airtable does not say whether it is the row that is gone or the
+        one it is linked to, so it is asked.
+        """
+        table = rows[0].table
+        refs = [row.telling.ref for row in rows if row.telling.ref]
+        there = {record.id for record in self._door.by_record_ids(table, refs, [])}
+        for row in rows:
+            if row.telling.ref and row.telling.ref not in there:
+                self._stands_gone(row.telling, row.key, table.name)
+            else:
+                self.unclear = True
+        if any(row.telling.ref is None or row.telling.ref in there for row in rows):
+            self._look_for_whole({row.telling.part.run_id for row in rows})
+
+    def _look_for_whole(self, run_ids: Iterable[str]) -> None:
+        """Which of these runs' own rows are not there any more."""
+        table = self._base.table(JOB_TRACKING)
+        wholes = {run_id: self._book.tellings(run_id)[0] for run_id in run_ids}
+        refs = [whole.ref for whole in wholes.values() if whole.ref]
+        there = {record.id for record in self._door.by_record_ids(table, refs, [])}
+        for run_id, whole in wholes.items():
+            if whole.ref and whole.ref not in there:
+                self._stands_gone(whole, run_id, table.name)
+
+    def _stands_gone(self, telling: Telling, key: str, table: str) -> None:
+        text = f"The row {key} of {table} was deleted in Airtable; {NOT_MADE_AGAIN}"
+        self._book.stands({telling.part: text}, Standing.GONE)
+        self._book.event("mirror_row_gone", text, once_key=f"gone {telling.ref}", part=telling.part)
+        self._gone.add(telling.part)
+
     def _note_bad(self, row: MirrorRow, error: AirtableError) -> None:
-        """A row that people deleted is not made again. Of several with one key the oldest is ours; the others are
-        theirs to delete. A row that is not taken keeps no other from being told.
+        """Of several rows with one key the oldest is ours; the others are theirs to delete. A row that is not taken
+        keeps no other from being told.
         """
         part = row.telling.part
-        if isinstance(error, RowGone):
-            self._book.stands({part: str(error)}, Standing.GONE)
-            text = f"The row {row.key} of {row.table.name} was deleted in Airtable; {NOT_MADE_AGAIN}"
-            self._book.event("mirror_row_gone", text, once_key=f"gone {row.telling.ref}", part=part)
-        elif isinstance(error, SeveralRows):
-            self._book.adopt({part: error.rows[row.key][0]})
+        if isinstance(error, SeveralRows):
+            self._refs[part] = error.rows[row.key][0]
+            self._book.adopt({part: self._refs[part]})
             self._book.event("mirror_several_rows", str(error), once_key=f"several {row.table.id} {row.key}", part=part)
             self.unclear = True
         elif self._park:
