@@ -21,6 +21,7 @@ BENCHMARKS = (
     "serve",
     "server",
     "deliveries",
+    "mirror",
     "schema",
 )
 

@@ -141,3 +141,40 @@ def test_before_set_up_nothing_breaks_and_it_says_so(mirrored: Mirrored) -> None
     assert mirrored.said("mirror", "status") == "The mirror is not set up yet: `tallybook mirror setup`\n"
     mirrored.said("run", "start", "lead_scoring")
     assert "tallybook mirror setup" in mirrored.facts("mirror", "status")["trouble"]["text"]
+
+
+def test_doctor_looks_at_the_base_and_at_what_is_owed(mirrored: Mirrored) -> None:
+    """F10"""
+    said = mirrored.facts("doctor")
+    checks = {each["check"]: each for each in said["checks"]}
+    assert checks["airtable"]["level"] == "ok"
+    assert "lacks" in checks["airtable_schema"]["said"]
+    assert checks["mirror"]["mend"] == "tallybook mirror setup makes what is missing."
+    mirrored.said("mirror", "setup")
+    mirrored.said("run", "start", "lead_scoring")
+    checks = {each["check"]: each["level"] for each in mirrored.facts("doctor")["checks"]}
+    names = ("airtable", "airtable_schema", "airtable_doubles", "airtable_room", "mirror")
+    assert [checks[name] for name in names] == ["ok"] * 5
+
+
+def test_doctor_names_drift_doubles_and_troubles(mirrored: Mirrored) -> None:
+    mirrored.said("mirror", "setup")
+    mirrored.said("run", "start", "lead_scoring")
+    jobs = mirrored.base.table("Job Tracking")
+    jobs.rename_field("Total Leads", "How many")
+    jobs.duplicate(jobs.ids[0])
+    said = mirrored.facts("doctor")
+    checks = {each["check"]: each for each in said["checks"]}
+    assert "was renamed to How many" in checks["airtable_drift"]["said"]
+    doubles = [each["said"] for each in said["checks"] if each["check"] == "airtable_doubles"]
+    assert f"Job Tracking has 1 run more than once, such as ['{jobs.rows[0]['Run ID']}']" in doubles
+    mirrored.server.delete_base(OPERATOR_ID)
+    checks = {each["check"]: each for each in mirrored.facts("doctor", code=1)["checks"]}
+    assert "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND" in checks["airtable"]["said"]
+
+
+def test_doctor_says_what_is_missing_of_half_a_configuration(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALLYBOOK_AIRTABLE__TOKEN", "anything")
+    said = cli("doctor", "--json")
+    found = next(each for each in said.json["checks"] if each["check"] == "airtable")
+    assert (found["level"], found["mend"]) == ("wrong", "Set TALLYBOOK_AIRTABLE__MASTER_BASE_ID as well, or neither.")

@@ -156,3 +156,14 @@ def test_no_more_than_five_requests_in_a_second_and_no_429_in_a_normal_run(offic
     assert all(call.ok for call in office.server.log.all)
     assert office.server.log.by_kind() == {"schema": 1, "upsert": 11}
     assert not office.check().differences
+
+
+def test_a_client_is_linked_though_the_run_had_no_row_when_it_was_told(office: Office) -> None:
+    run_id = office.run("acme", "north")
+    office.server.faults.rule(AirtableFault.BAD_ROW, lambda asked: asked.table == "Job Tracking", times=1)
+    office.server.faults.rule(AirtableFault.RATE_LIMIT, lambda asked: asked.what == "update", times=1)
+    assert office.tell(run_id) is not None
+    assert "Job" not in office.result(run_id, "acme")
+    assert office.tell(run_id) is None
+    assert office.result(run_id, "acme")["Job"] == office.jobs.ids
+    assert not office.check().differences

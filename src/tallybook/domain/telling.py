@@ -60,7 +60,7 @@ class Telling:
     @property
     def behind(self) -> bool:
         """Does the books' version wait to be told? What waits in the queue has nothing to tell yet."""
-        speaks = self.begun or self.told_version is not None
+        speaks = self.begun or self.ref is not None
         return speaks and self.standing.kept_up and self.told_version != self.version
 
 

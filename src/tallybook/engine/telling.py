@@ -71,49 +71,56 @@ class Teller:
             return not self._owes
 
     def _run(self) -> None:
-        while not self._closed:
-            self._nudged.wait(LOOK_EVERY_S if self._goes_on else IDLE_LOOK_EVERY_S)
-            self._nudged.clear()
-            if not self._closed:
-                outlive(self._look, f"telling {self._follower.name}")
+        while self._woken():
+            outlive(self._look, f"telling {self._follower.name}")
             with self._looked:
                 self._looks += 1
                 self._looked.notify_all()
             time.sleep(LOOKS_APART_S)
 
+    def _woken(self) -> bool:
+        """False: there is no more to do."""
+        self._nudged.wait(LOOK_EVERY_S if self._goes_on else IDLE_LOOK_EVERY_S)
+        self._nudged.clear()
+        return not self._closed
+
     def _look(self) -> None:
-        """Page by page; what was told of all of them need not be looked at again."""
-        now = self._ledger.clock()
-        self._owes = self._goes_on = False
+        self._owes = self._tell_changes(self._ledger.clock())
+
+    def _tell_changes(self, now: datetime) -> bool:
+        """Page by page; what was told of all of them need not be looked at again. True: some is still to be told."""
+        self._goes_on = False
         if self._not_before is not None and now < self._not_before:
-            return
+            return False
         all_of_it = self._told_at is None or now >= self._told_at + self._follower.every
         left_out, after = False, None
         while page := self._book.changed(after):
             self._goes_on = self._goes_on or any(not each.ended for each in page)
             due = [each for each in page if all_of_it or each.news]
             left_out = left_out or len(due) < len(page)
-            if due and not self._tell_alone(due, now):
-                return
+            if due and (stays := self._tell_alone(due, now)) is not None:
+                return stays
             after = next((each for each in reversed(page) if each.ended), None)
             if after is None:
                 break
         if not left_out:
             self._told_at = now
             self._book.told_until(now)
+        return False
 
-    def _tell_alone(self, due: Sequence[Changed], now: datetime) -> bool:
-        """False: another process is telling it, or it wants to be left alone for a while."""
+    def _tell_alone(self, due: Sequence[Changed], now: datetime) -> bool | None:
+        """None: it is told. True: another process is telling it just now. False: it wants to be left alone."""
         self._owes = True
         with alone(self._ledger.database, self._follower.name) as is_alone:
-            return is_alone and self._tell(due, now)
+            if not is_alone:
+                return True
+            return None if self._tell(due, now) is None else False
 
-    def _tell(self, due: Sequence[Changed], now: datetime) -> bool:
+    def _tell(self, due: Sequence[Changed], now: datetime) -> datetime | None:
         self._not_before = now + AGAIN_AFTER  # should it break
         again_at = self._follower.tell([each.run_id for each in due], self._book)
         self._not_before = again_at and again_at + timedelta(seconds=random.uniform(0, MOST_LATER_S))
-        self._owes = False
-        return again_at is None
+        return again_at
 
 
 @contextmanager

@@ -121,19 +121,12 @@ def repair(
         refs |= dict.fromkeys(found.gone, None)
     elif found.fresh:
         book.stands(dict.fromkeys(found.fresh, "deleted in Airtable"), Standing.GONE)
-    refs |= dict(_linked_to(book, [part for part in found.adrift if not part.client_id]))
     if refs:
         book.adopt(refs)
     if remove_copies:
         _remove(mirror, book, [each for each in found.copies if each.notes is None])
     for some in batched(sorted({part.run_id for part in refs}), RUNS_TOGETHER):
         mirror.flush(some, book)
-
-
-def _linked_to(book: FollowerState, wholes: Sequence[Part]) -> Iterator[tuple[Part, str | None]]:
-    """Rows of clients that are there, of runs whose own row was not known."""
-    for whole in wholes:
-        yield from ((each.part, each.ref) for each in book.tellings(whole.run_id)[1:] if each.standing is Standing.TOLD)
 
 
 def _telling(book: FollowerState, part: Part) -> Telling:

@@ -121,9 +121,7 @@ def tellings_of(database: Database, follower: str, run_id: str) -> list[Telling]
 
 def _parts(connection: sa.Connection, run_id: str) -> Iterator[tuple[ClientId, tuple[int, bool]]]:
     """Version, and whether it has begun. The sums only grow: nothing that they count is ever taken away."""
-    run = connection.execute(sa.select(runs.c.version).where(runs.c.run_id == run_id)).first()
-    if run is None:
-        return
+    version = connection.execute(sa.select(runs.c.version).where(runs.c.run_id == run_id)).scalar_one()
     operations = _by_client(connection, sa.func.sum(operation_runs.c.version), operation_runs, run_id)
     said = _by_client(connection, sa.func.count(), events, run_id)
     asked = (
@@ -132,10 +130,8 @@ def _parts(connection: sa.Connection, run_id: str) -> Iterator[tuple[ClientId, t
         .order_by(client_runs.c.position, client_runs.c.client_id)
     )
     clients = [tuple(row) for row in connection.execute(asked)]
-    yield (
-        SCOPE_OF_RUN,
-        (run[0] + sum(operations.values()) + sum(said.values()) + sum(each[1] for each in clients), True),
-    )
+    of_clients = sum(operations.values()) + sum(each[1] for each in clients)
+    yield SCOPE_OF_RUN, (version + of_clients + sum(said.values()), True)
     for client_id, own, status, started_at in clients:
         begun = started_at is not None or Status(status).terminal
         yield client_id, (own + operations.get(client_id, 0) + said.get(client_id, 0), begun)
@@ -271,12 +267,11 @@ def _outside(database: Database, run_id: str) -> Mapping[ClientId, Sequence[str]
         .where(external_runs.c.run_id == run_id, external_runs.c.external_id.not_like("?%"))
         .order_by(external_runs.c.started_at, external_runs.c.external_id)
     )
-    found: dict[ClientId, list[str]] = {}
+    found: dict[ClientId, dict[str, None]] = {}
     with database.reading() as connection:
         for client_id, external_id in connection.execute(statement):
-            if external_id not in found.setdefault(client_id, []):
-                found[client_id].append(external_id)
-    return found
+            found.setdefault(client_id, {})[external_id] = None
+    return {client_id: list(ids) for client_id, ids in found.items()}
 
 
 def _posts_scored(database: Database, run_id: str) -> Mapping[ClientId, int]:

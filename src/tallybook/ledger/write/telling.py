@@ -19,6 +19,7 @@ _STANDS = f"UPDATE @tellings SET standing = ?, last_error = ?, told_at = ?, trie
 def told(tx: Tx, follower: str, parts: Sequence[Told]) -> None:
     """The follower has them in these versions now. Notes are as people have them there."""
     _make(tx, follower, [each.part for each in parts])
+    _tell_linked_anew(tx, follower, {each.part: each.ref for each in parts})
     notes = {each.part: None if each.notes is None else storable(each.notes) for each in parts}
     tx.many(
         _TOLD,
@@ -51,6 +52,7 @@ def stands(
 def adopt(tx: Tx, follower: str, refs: Mapping[Part, str | None]) -> None:
     """Where the follower has these parts; what it has of them is told anew. None: nowhere."""
     _make(tx, follower, list(refs))
+    _tell_linked_anew(tx, follower, refs)
     tx.many(
         f"UPDATE @tellings SET ref = ?, standing = 'owed', told_version = NULL, last_error = NULL WHERE {_KEY}",
         [(ref, follower, *part) for part, ref in refs.items()],
@@ -71,6 +73,17 @@ def owe_again(tx: Tx, follower: str, run_id: str) -> None:
         " AND standing IN ('owed', 'told', 'parked')",
         (follower, run_id),
     )
+
+
+def _tell_linked_anew(tx: Tx, follower: str, refs: Mapping[Part, str | None]) -> None:
+    """Clients are linked to the run as a whole: when that is had elsewhere than before, they are owed once more."""
+    for part, ref in refs.items():
+        if not part.client_id and tx.row(f"SELECT ref FROM @tellings WHERE {_KEY}", (follower, *part)) != (ref,):
+            tx.execute(
+                "UPDATE @tellings SET told_version = NULL WHERE follower = ? AND run_id = ? AND client_id <> ?"
+                " AND standing IN ('owed', 'told')",
+                (follower, *part),
+            )
 
 
 def _make(tx: Tx, follower: str, parts: Sequence[Part]) -> None:
