@@ -77,14 +77,7 @@ def test_a_run_is_the_sum_of_its_clients() -> None:
     other = client(claims={"total_tokens": 10, "successful_leads": 3, "failed_leads": 1}, client_id="north")
     bad = client(status=Status.FAILED, client_id="south")
     run = replace(RUN, started_at=NOON, ended_at=NOON + timedelta(minutes=3))
-    told = story(
-        one,
-        other,
-        bad,
-        leads={"acme": LeadFigures(2, 2, 2, 0, 0)},
-        started_at=NOON,
-        ended_at=NOON + timedelta(minutes=3),
-    )
+    told = story(one, other, bad, run=run, leads={"acme": LeadFigures(2, 2, 2, 0, 0)})
     values = run_values(told)
     assert (values["total_clients"], values["successful_clients"], values["failed_clients"]) == (3, 2, 1)
     assert values["success_rate"] == 2 / 3
