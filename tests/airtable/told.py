@@ -1,4 +1,4 @@
-"""What Airtable says when it refuses something: asked of the look-alike in every run of the tests, of itself by hand."""
+"""What Airtable says when it refuses something: asked of the look-alike in every test run, and by hand of itself."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
