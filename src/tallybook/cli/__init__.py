@@ -45,6 +45,7 @@ NOUNS: Mapping[str, Noun] = {
     "audit": Noun("Recompute every total and name each difference"),
     "doctor": Noun("Check everything that can be wrong, and say how to mend it"),
     "webhook": Noun("What providers have told us", "list, replay, test"),
+    "import": Noun("Books of other systems, taken into these", "airtable-history"),
     "mirror": Noun("The books in your Airtable", "setup, sync, verify, repair, rebuild, status"),
     "serve": Noun("The API, webhooks, the worker and the schedule in one process"),
     "worker": Noun("A worker alone, beside servers that only keep books"),

@@ -1,7 +1,7 @@
 """`tallybook demo`: everything at once, on sample data, with nothing but this machine."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tallybook.domain.run import Run
 
 FOLDER = "tallybook-demo"
+FOLDER_WITH_AIRTABLE = "tallybook-demo-airtable"
 OURS = (
     "tallybook.toml", "tallybook.db*", "tallybook-engine.db*", "tallybook-slots/*", "tallybook-spool/*",
     "clients.csv", "*-leads.csv", "*-posts.json", "*-rubric.json",
@@ -26,32 +27,60 @@ OURS = (
 
 def command(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again: forget the demo's books")] = False,
+    airtable: Annotated[
+        bool, typer.Option("--airtable", help="Through a look-alike of Airtable, always from the beginning")
+    ] = False,
 ) -> None:
     """Try everything on sample data: three fictional clients, 180 leads, no account, no network, no key.
 
-    Works in the folder tallybook-demo under this one, with settings of its own. Your books are not touched.
+    Works in the folder tallybook-demo under this one, with settings of its own. Your books are not touched. With
+    --airtable in tallybook-demo-airtable: clients and leads come from there, results and books go there.
     """
-    folder = _folder()
-    if fresh:
+    folder = _folder(FOLDER_WITH_AIRTABLE if airtable else FOLDER)
+    if fresh or airtable:
         _forget(folder)
-    with contextlib.chdir(folder), contextlib.closing(_own_app()) as app:
+    with contextlib.chdir(folder):
+        run = _through_airtable() if airtable else _here()
+    _show_next(run, folder.name)
+
+
+def _here() -> "Run":
+    with contextlib.closing(_own_app()) as app:
         _import_all(app)
         run = _run_all(app)
-        if not run.status.terminal:
-            output.note("Stopped. `tallybook demo` goes on where it was.")
-            raise typer.Exit(ExitCode.PAUSED)
+        _exit_if_stopped(run, "`tallybook demo` goes on where it was.")
         _tell(app, run)
-    _show_next(run)
+    return run
 
 
-def _folder() -> Path:
-    folder = Path(FOLDER)
+def _through_airtable() -> "Run":
+    """Its data is gone when this ends, so every time is the first."""
+    from tallybook.cli.demo_airtable import look_alike
+
+    with look_alike() as airtable, contextlib.closing(_own_app(airtable.settings)) as app:
+        airtable.bring_in(app)
+        run = _run_all(app)
+        _exit_if_stopped(run, "`tallybook demo --airtable` begins again.")
+        _tell(app, run)
+        output.say()
+        airtable.tell(app)
+    return run
+
+
+def _exit_if_stopped(run: "Run", how_on: str) -> None:
+    if not run.status.terminal:
+        output.note(f"Stopped. {how_on}")
+        raise typer.Exit(ExitCode.PAUSED)
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name)
     try:
         folder.mkdir(exist_ok=True)
     except FileExistsError:
-        raise BadInput(f"{FOLDER} is a file here; move it, or run the demo in another folder") from None
+        raise BadInput(f"{name} is a file here; move it, or run the demo in another folder") from None
     except OSError as error:
-        raise BadInput(f"the folder {FOLDER} cannot be made here: {error.strerror}") from None
+        raise BadInput(f"the folder {name} cannot be made here: {error.strerror}") from None
     return folder
 
 
@@ -60,13 +89,13 @@ def _forget(folder: Path) -> None:
     from tallybook.database import Database
 
     if held_slots(Database(f"sqlite:///{folder}/tallybook.db")):
-        raise Conflict(f"another process is at work in {FOLDER}; wait for it, or end it, then begin again")
+        raise Conflict(f"another process is at work in {folder}; wait for it, or end it, then begin again")
     for pattern in OURS:
         for path in folder.glob(pattern):
             path.unlink()
 
 
-def _own_app() -> "App":
+def _own_app(more: Mapping[str, object] | None = None) -> "App":
     """Nobody's environment reaches the demo: it must not write to the operator's books, nor pay for a model."""
     from tallybook.app import App
     from tallybook.cli.init import write_settings
@@ -75,7 +104,8 @@ def _own_app() -> "App":
     settings = Path("tallybook.toml")
     if not settings.exists():
         write_settings(settings)
-    return App(load({"database.url": "sqlite:///tallybook.db", "scorer.model": "keywords"}, environ={}, folder=Path()))
+    ours = {"database.url": "sqlite:///tallybook.db", "scorer.model": "keywords", **(more or {})}
+    return App(load(ours, environ={}, folder=Path()))
 
 
 # -- the data, by the importers that everybody uses --------------------------------------------------------------------
@@ -122,7 +152,7 @@ def _started(app: "App") -> tuple[str, bool]:
 
     asked = Start(Request(), Caller(name="tallybook demo"), style=app.run_id_style)
     try:
-        return trigger.start(app.ledger, app.clients, asked).run_id, False
+        return trigger.start(app.ledger, app.visited, asked).run_id, False
     except Busy as busy:
         output.note(f"Run {busy.run_id} of an earlier demo is unfinished; it goes on.")
         return str(busy.run_id), True
@@ -149,16 +179,16 @@ def _tell(app: "App", run: "Run") -> None:
     output.say(f"Audit: {checked} recomputed from their rows, no difference")
 
 
-def _show_next(run: "Run") -> None:
+def _show_next(run: "Run", folder: str) -> None:
     output.say()
     output.say("Look around:")
-    for line in _next_commands(run):
+    for line in _next_commands(run, folder):
         output.say(f"  {line}")
 
 
-def _next_commands(run: "Run") -> Sequence[str]:
+def _next_commands(run: "Run", folder: str) -> Sequence[str]:
     rows = [
-        (f"cd {FOLDER}", ""),
+        (f"cd {folder}", ""),
         ("tallybook run list", "every run, newest first"),
         (f"tallybook run show {run.run_id}", "the run, client by client"),
         ("tallybook lead list acme-law", "people and their scores"),

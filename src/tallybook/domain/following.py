@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from tallybook.domain.run import Run
 from tallybook.domain.telling import Changed, Part, RunStory, Standing, Telling, Told
 
 
@@ -37,6 +38,9 @@ class FollowerState(Protocol):
 
     def story(self, run_id: str) -> RunStory: ...
 
+    def previous(self, run: Run) -> Run | None:
+        """The one before it, of the same stream and job type, that has ended."""
+
     def parts_of(self, refs: Sequence[str]) -> Mapping[str, Part]:
         """Whose these are, by where the follower has them."""
 
@@ -58,6 +62,11 @@ class FollowerState(Protocol):
         self, parts: Mapping[Part, str | None], standing: Standing, version: Mapping[Part, int] | None = None
     ) -> None:
         """How these stand, with the reason. *version*: one that was refused in it is tried again with the next."""
+
+    def attempt(self, part: Part, ref: str, was: Standing) -> bool:
+        """It is about to be told as *ref*: from now on it stands as SENDING, whatever becomes of this process.
+        False: it did not stand as *was*.
+        """
 
     def adopt(self, refs: Mapping[Part, str | None]) -> None:
         """Where the follower has these; they are told anew. None: nowhere."""
@@ -81,7 +90,9 @@ class FollowerState(Protocol):
 class Follower(Protocol):
     """Who is told when runs change. One process at a time tells it; what it raises never reaches a run.
 
-    *name*: its own in the books. *every*: so long after it was told, it is told of runs that go on.
+    *name*: its own in the books. *every*: so long after it was told, it is told of runs that go on. *ends_only*: it is
+    told of runs that have ended, and of no others. *beats*: it has duties of its own, so that every so often it is told
+    of no run at all.
     """
 
     @property
@@ -89,6 +100,12 @@ class Follower(Protocol):
 
     @property
     def every(self) -> timedelta: ...
+
+    @property
+    def ends_only(self) -> bool: ...
+
+    @property
+    def beats(self) -> bool: ...
 
     def tell(self, run_ids: Sequence[str], book: FollowerState) -> datetime | None:
         """Tell what has changed in these runs. None: all of it is told, but for what cannot be. Else when to try again.

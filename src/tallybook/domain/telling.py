@@ -23,6 +23,9 @@ class Part(NamedTuple):
 class Standing(StrEnum):
     """How a part stands with a follower. PARKED: it was not taken. GONE: people have deleted it there, and it is not
     made again. RETIRED: it is too old to be kept there. FOUND: it was there before us, and is left as it is.
+
+    What is told once and never again, as a mail is: SENDING while nobody knows whether it was taken, and DOUBTFUL when
+    nobody ever will. GATHERED: it is told together with others, later. PASSED: it is not one that this follower tells.
     """
 
     OWED = "owed"
@@ -31,6 +34,10 @@ class Standing(StrEnum):
     GONE = "gone"
     RETIRED = "retired"
     FOUND = "found"
+    SENDING = "sending"
+    DOUBTFUL = "doubtful"
+    GATHERED = "gathered"
+    PASSED = "passed"
 
     @property
     def kept_up(self) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from tallybook.database import read_stamp
+from tallybook.domain.run import Run
 from tallybook.domain.telling import Changed, Part, RunStory, Standing, Telling, Told
-from tallybook.ledger import telling
+from tallybook.ledger import figures, read, telling
 from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import events
 from tallybook.ledger.write import telling as write
@@ -57,6 +58,10 @@ class FollowerBook:
     def story(self, run_id: str) -> RunStory:
         return telling.story_of(self._ledger.database, run_id)
 
+    def previous(self, run: Run) -> Run | None:
+        found = figures.previous_run(self._ledger.database, run)
+        return read.run(self._ledger.database, found) if found else None
+
     def parts_of(self, refs: Sequence[str]) -> Mapping[str, Part]:
         return telling.part_of_ref(self._ledger.database, self._follower, refs)
 
@@ -82,6 +87,13 @@ class FollowerBook:
         version: Mapping[Part, int] | None = None,
     ) -> None:
         self._ledger.do(write.stands, self._follower, parts, standing, version)
+
+    def found(self, refs: Mapping[Part, str | None]) -> None:
+        """These were there before us; see `Standing.FOUND`."""
+        self._ledger.do(write.found, self._follower, refs)
+
+    def attempt(self, part: Part, ref: str, was: Standing) -> bool:
+        return self._ledger.do(write.attempt, self._follower, part, ref, was)
 
     def adopt(self, refs: Mapping[Part, str | None]) -> None:
         self._ledger.do(write.adopt, self._follower, refs)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from tallybook.database import Database
+from tallybook.domain.history import NO_ROW, ROW_REFUSED
 from tallybook.domain.run import Origin
 from tallybook.ledger.tables import client_runs, events, runs
 
@@ -17,8 +18,11 @@ def refusals(database: Database) -> Mapping[str, int]:
 
 
 def auto_created(database: Database) -> Mapping[str, int]:
-    """Reported runs and client runs that nobody had created before they were updated, by reason."""
-    of_runs = sa.select(runs.c.origin_reason.label("reason")).where(runs.c.origin_reason.is_not(None))
+    """Reported runs and client runs that nobody had created before they were updated, by reason. What was made for an
+    older system's books is nobody's fault.
+    """
+    told = runs.c.origin_reason.is_not(None), runs.c.origin_reason.not_in((NO_ROW, ROW_REFUSED))
+    of_runs = sa.select(runs.c.origin_reason.label("reason")).where(*told)
     of_clients = sa.select(client_runs.c.origin_reason.label("reason")).where(
         client_runs.c.origin == Origin.AUTO_CREATED, client_runs.c.origin_reason.is_not(None)
     )

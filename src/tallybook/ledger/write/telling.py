@@ -49,6 +49,17 @@ def stands(
     )
 
 
+def attempt(tx: Tx, follower: str, part: Part, ref: str, was: Standing) -> bool:
+    """It is about to be told as *ref*. False: it did not stand as *was*; of all who try, one is let."""
+    _make(tx, follower, [part])
+    return bool(
+        tx.execute(
+            f"UPDATE @tellings SET standing = ?, ref = ?, told_at = ? WHERE {_KEY} AND standing = ?",
+            (Standing.SENDING.value, ref, tx.stamp, follower, *part, was.value),
+        )
+    )
+
+
 def adopt(tx: Tx, follower: str, refs: Mapping[Part, str | None]) -> None:
     """Where the follower has these parts; what it has of them is told anew. None: nowhere."""
     _make(tx, follower, list(refs))
@@ -56,6 +67,15 @@ def adopt(tx: Tx, follower: str, refs: Mapping[Part, str | None]) -> None:
     tx.many(
         f"UPDATE @tellings SET ref = ?, standing = 'owed', told_version = NULL, last_error = NULL WHERE {_KEY}",
         [(ref, follower, *part) for part, ref in refs.items()],
+    )
+
+
+def found(tx: Tx, follower: str, refs: Mapping[Part, str | None]) -> None:
+    """These parts were there before us, and are left as they are. What the follower was told of stays its own."""
+    tx.many(
+        "INSERT INTO @tellings (follower, run_id, client_id, standing, ref, told_at) VALUES (?, ?, ?, 'found', ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        [(follower, *part, ref, tx.stamp) for part, ref in refs.items()],
     )
 
 
