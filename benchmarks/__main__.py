@@ -17,6 +17,7 @@ BENCHMARKS = (
     "overhead",
     "models",
     "memory",
+    "airtable_store",
     "kill",
     "serve",
     "server",

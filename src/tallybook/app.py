@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tallybook.engine.runner import Limits
     from tallybook.followers.airtable_mirror import AirtableMirror
     from tallybook.harvesters.apify import CallBack
+    from tallybook.stores.airtable_clients import AirtableClients
     from tallybook.tracking import JobTracking
 
 APIFY_WEBHOOK = "/webhooks/apify"
@@ -157,6 +158,22 @@ class App:
     @cached_property
     def clients(self) -> SqlClients:
         return SqlClients(self.database)
+
+    @cached_property
+    def visited(self) -> "SqlClients | AirtableClients":
+        """The clients as a run finds them: those that are kept in Airtable are read there. Raises BadSetting,
+        also where there are such and Airtable is not configured: their leads would be worked on and nobody there told.
+        """
+        asked = self.settings.airtable
+        if asked.master_base_id is None or self.airtable is None:
+            if kept := sorted(self.clients.in_airtable()):
+                missing = "airtable.token" if asked.token is None else "airtable.master_base_id"
+                raise BadSetting(f"client {kept[0]} is kept in Airtable: set {missing}, or import it from a file")
+            return self.clients
+        from tallybook.airtable.seen import OperatorBase
+        from tallybook.stores.airtable_clients import AirtableClients
+
+        return AirtableClients(self.clients, self.airtable, OperatorBase(asked.master_base_id))
 
     @cached_property
     def run_id_style(self) -> RunIdStyle:
@@ -298,7 +315,7 @@ class App:
         from tallybook.engine.schedule import Timetable
 
         timetable = Timetable(self.schedules, self.run_id_style) if keeps_schedules else None
-        return Engine(self.ledger, self.clients, self.operations, self.limits, timetable, followers=self.followers)
+        return Engine(self.ledger, self.visited, self.operations, self.limits, timetable, followers=self.followers)
 
     @property
     def webhook_secrets(self) -> Sequence[str]:
@@ -344,7 +361,8 @@ class App:
         for name in ("clients", "ledger", "bare_database"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
-        self.__dict__.pop("database", None)
+        for name in ("database", "visited"):
+            self.__dict__.pop(name, None)
 
 
 def open_app(flags: Mapping[str, object] | None = None) -> App:

@@ -33,18 +33,6 @@ def test_an_answered_harvest_is_another_input_and_a_failed_one_is_not(clients: S
     assert input_hash() not in (first, second)
 
 
-def test_another_profile_url_is_another_input_of_a_harvest(clients: SqlClients, store: Store) -> None:
-    """F28: so that a lead that was given up is tried again when its URL is corrected."""
-    clients.put_leads(ACME, [lead("a")])
-    (first,) = store.candidates(POST_HARVESTING, None, 1)
-    clients.put_leads(ACME, [replace(lead("a"), profile_url="https://people.test/in/other", headline="Other")])
-    (second,) = store.candidates(POST_HARVESTING, None, 1)
-    assert first.input_hash.partition(" ")[0] == second.input_hash.partition(" ")[0] == "never"
-    assert first != second
-    store.save(POST_HARVESTING, [Outcome.skipped("a", SkipReason.NO_POSTS, input_hash=second.input_hash)])
-    assert store.candidates(POST_HARVESTING, None, 1)[0].input_hash[:4].isdecimal(), "when that was"
-
-
 def test_posts_that_are_added_change_nothing_but_the_posts(clients: SqlClients, store: Store) -> None:
     """F31: what comes late brings posts, and no word on how the harvest went."""
     clients.put_leads(ACME, [lead("a", post(1)), lead("b")])

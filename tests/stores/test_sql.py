@@ -17,6 +17,7 @@ from tallybook.database import SCHEMA, Database
 from tallybook.domain.client import Client, ClientStatus, Source
 from tallybook.domain.errors import NotFound, StoreUnavailable
 from tallybook.domain.lead import Lead, Position, Post, posts_hash
+from tallybook.domain.outcome import Outcome, SkipReason
 from tallybook.domain.rubric import Attribute, Category, Rubric
 from tallybook.domain.run import OperationName
 from tallybook.stores.client_files import read_clients
@@ -150,6 +151,19 @@ def test_a_post_url_may_be_longer_than_an_index_holds(clients: SqlClients) -> No
     clients.put_leads(ACME, [lead("a", long)])
     clients.store(ACME).save(OperationName.POST_SCORING, [posts_scored("a", [long])])
     assert clients.lead(ACME, "a").lead.posts == (replace(long, scored=True),)
+
+
+def test_another_profile_url_is_another_input_of_a_harvest(clients: SqlClients) -> None:
+    """F28: so that a lead that was given up is tried again when its URL is corrected."""
+    store, harvesting = clients.store(ACME), OperationName.POST_HARVESTING
+    clients.put_leads(ACME, [lead("a")])
+    (first,) = store.candidates(harvesting, None, 1)
+    clients.put_leads(ACME, [replace(lead("a"), profile_url="https://people.test/in/other", headline="Other")])
+    (second,) = store.candidates(harvesting, None, 1)
+    assert first.input_hash.partition(" ")[0] == second.input_hash.partition(" ")[0] == "never"
+    assert first != second
+    store.save(harvesting, [Outcome.skipped("a", SkipReason.NO_POSTS, input_hash=second.input_hash)])
+    assert store.candidates(harvesting, None, 1)[0].input_hash[:4].isdecimal(), "when that was"
 
 
 TEXT = st.text(max_size=30)

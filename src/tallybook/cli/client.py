@@ -10,6 +10,7 @@ from tallybook.cli.nouns import noun
 from tallybook.cli.opening import Cursor, Json, Limit, opened
 from tallybook.cli.paging import Listing
 from tallybook.cli.reading import changes_in_json, changes_in_words, imported_from, told_bad
+from tallybook.domain.client import Source
 from tallybook.report import words
 from tallybook.report.facts import client_facts
 
@@ -20,20 +21,36 @@ if TYPE_CHECKING:
 app = noun("Clients: for whom you work.")
 
 ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's id", show_default=False)]
+_STILL_PAUSED = {
+    Source.FILE: "Its own file says paused: change that there and import it again.",
+    Source.AIRTABLE: "Its row in Airtable says paused, or cannot be used: change that there.",
+}
 HEADINGS = ("CLIENT", "NAME", "STREAM", "LEVEL", "STATUS", "TIMEZONE")
 
 
 @app.command("import")
 def import_(
     ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="CSV or JSON", show_default=False)],
+    file: Annotated[str | None, typer.Argument(metavar="FILE", help="CSV or JSON", show_default=False)] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SOURCE", help="airtable: the table there, not a file", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Add or update clients from a CSV or JSON file.
+    """Add or update clients from a CSV or JSON file, or from Airtable.
 
     Columns: client_id, client_name, stream, service_level, status, timezone, daily_target. Only client_id is needed.
-    Importing twice changes nothing.
+    Importing twice changes nothing. Clients from Airtable are read anew there whenever a run starts, and so are their
+    leads.
     """
+    if source is not None:
+        from tallybook.cli import client_airtable
+
+        client_airtable.import_(ctx, source, file, as_json=as_json)
+        return
+    if file is None:
+        raise typer.BadParameter("name a FILE, or --from airtable", param_hint="FILE")
     from tallybook.stores.client_files import read_clients
 
     read = imported_from(file, read_clients)
@@ -95,7 +112,7 @@ def pause(
     off: Annotated[bool, typer.Option("--off", help="Lift the pause")] = False,
     as_json: Json = False,
 ) -> None:
-    """Leave a client out of all runs to come, whatever its file says; --off lifts that.
+    """Leave a client out of all runs to come, whatever its file or Airtable says; --off lifts that.
 
     A run that is under way goes on.
     """
@@ -107,7 +124,7 @@ def pause(
         return
     output.say(f"{found.client_id} is {_status(found)}")
     if off and not found.active:
-        output.note("Its own file says paused: change that there and import it again.")
+        output.note(_STILL_PAUSED[found.source])
 
 
 @app.command()

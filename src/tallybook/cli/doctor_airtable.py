@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from tallybook.cli.finding import Finding, Findings, notice, ok, wrong
 from tallybook.domain.errors import BadSetting
 from tallybook.report import words
@@ -137,4 +139,19 @@ def _lag(how: "HowItIs") -> Finding:
     return ok("mirror", f"The mirror has all of {words.count(how.told, 'row')}")
 
 
-CHECKS: tuple[Callable[["App"], Findings], ...] = (airtable,)
+def client_bases(app: "App") -> Findings:
+    """What runs have found in the bases of clients, and somebody has to mend there."""
+    from tallybook.stores.tables import airtable_bases
+
+    statement = sa.select(airtable_bases.c.client_id, airtable_bases.c.notice).order_by(airtable_bases.c.client_id)
+    with app.bare_database.reading() as connection:
+        found = [(row[0], row[1]) for row in connection.execute(statement)]
+    for client_id, told in found:
+        for line in (told or "").splitlines():
+            yield notice("client_base", f"The base of {client_id}: {line}")
+    well = sum(not told for _, told in found)
+    if well:
+        yield ok("client_base", f"{words.count(well, 'base')} of clients without anything to mend")
+
+
+CHECKS: tuple[Callable[["App"], Findings], ...] = (airtable, client_bases)

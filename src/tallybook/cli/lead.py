@@ -125,7 +125,7 @@ def exclude(
     with opened(ctx) as app:
         store = app.clients.store(client)
         found = lead_named(store, client, lead)
-        store.exclude(found.lead.lead_id, not off)
+        app.visited.store(client).exclude(found.lead.lead_id, not off)
         found = store.lead(found.lead.lead_id)
     if as_json:
         output.emit(lead_facts(found))

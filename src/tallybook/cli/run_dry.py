@@ -20,7 +20,7 @@ def dry_run(app: "App", asked: Asked, *, as_json: bool) -> None:
     request = request_of(app, asked)
     refuse_if_nobody(app, request)
     chunk_size = app.settings.engine.chunk_size
-    found = preview(app.ledger, app.clients, app.scorer, app.operations_with, request, chunk_size=chunk_size)
+    found = preview(app.ledger, app.visited, app.scorer, app.operations_with, request, chunk_size=chunk_size)
     if as_json:
         total = _estimate_facts(_total(found))
         output.emit({"items": [_client_facts(each) for each in found], "next_cursor": None, "estimate": total})

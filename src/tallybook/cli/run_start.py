@@ -51,7 +51,7 @@ def start(app: "App", asked: Asked, *, detach: bool, as_json: bool) -> None:
     if asked.key is None:
         refuse_if_nobody(app, request)
     with Interrupts() as interrupts:
-        started = trigger.start(app.ledger, app.clients, _start_of(app, asked, request))
+        started = trigger.start(app.ledger, app.visited, _start_of(app, asked, request))
         run = read.run(app.database, started.run_id)
         if started.replayed and run.status.terminal:
             _show_finished(run, asked, as_json=as_json)
@@ -108,7 +108,7 @@ def _trigger(text: str) -> Trigger:
 
 def refuse_if_nobody(app: "App", request: Request) -> None:
     """A run that would visit nobody is a mistake. Raises NotFound for an unknown client, BadInput when none is left."""
-    chosen = app.clients.of_stream(request.stream, request.clients)
+    chosen = app.visited.of_stream(request.stream, request.clients)
     left_out = sorted(set(request.clients) - {client.client_id for client in chosen})
     whys = [_why_left_out(app.clients.get(client_id), request.stream) for client_id in left_out]
     if chosen:

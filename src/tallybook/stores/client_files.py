@@ -66,10 +66,11 @@ def _once_each(read: Iterable[tuple[int, Client] | BadRow]) -> Imported[Client]:
 
 
 def _numbered(row: Row) -> tuple[int, Client]:
-    return row.line, _client_of(row)
+    return row.line, client_in(row)
 
 
-def _client_of(row: Row) -> Client:
+def client_in(row: Row) -> Client:
+    """Raises BadInput."""
     client_id = read_client_id(row.text(_COLUMNS["client_id"], "client_id"))
     stream, service_level, status = (_given(row, ours) for ours in ("stream", "service_level", "status"))
     timezone = row.text(_COLUMNS["timezone"], "timezone")

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from tallybook.database import Clock, Database, Tx, Writer, driver_errors, utc_now
@@ -17,6 +18,9 @@ class Connections:
         self._clock = clock
         self._readers: deque[Any] = deque()
         self._writers: deque[Writer] = deque()
+
+    def now(self) -> datetime:
+        return self._clock()
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:

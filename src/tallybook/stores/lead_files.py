@@ -118,6 +118,12 @@ def _words(mapping: Mapping[str, str]) -> str:
     return f"every column that --map names ({named})" + ("" if "id" in mapping else f", and {urls}")
 
 
+def profile_in(told: Mapping[str, object], profile_url: str) -> Lead:
+    """The lead that an object with the columns of a file tells of. Raises BadInput."""
+    cells = {folded(name): value for name, value in told.items()}
+    return _lead_of(Row(0, {**cells, folded("profile_url"): profile_url}), _Columns.told({}))
+
+
 def _once_each(read: Iterable[_Read]) -> Imported[Lead]:
     leads: dict[LeadId, Lead] = {}
     bad: list[BadRow] = []
@@ -174,7 +180,7 @@ def _lead_of(row: Row, columns: _Columns) -> Lead:
         location=text("location"),
         industry=text("industry"),
         positions=tuple(_positions(row, columns)) or _only_position(title, text("company")),
-        skills=_skills(row.value(columns.of["skills"])),
+        skills=skills_in(row.value(columns.of["skills"])),
     )
 
 
@@ -182,7 +188,7 @@ def _positions(row: Row, columns: _Columns) -> Iterator[Position]:
     """Our own list, else LinkedHelper's numbered columns, up to the first number that is missing."""
     listed = row.value(columns.of["positions"])
     if listed is not None:
-        yield from filter(_says_something, (_listed_position(each) for each in list_of(listed, "positions")))
+        yield from filter(_says_something, (position_in(each) for each in list_of(listed, "positions")))
         return
     for title, company, description, started in _JOBS:
         if title[0] not in row.cells and company[0] not in row.cells:
@@ -197,7 +203,8 @@ def _positions(row: Row, columns: _Columns) -> Iterator[Position]:
             yield position
 
 
-def _listed_position(told: object) -> Position:
+def position_in(told: object) -> Position:
+    """One of a list of positions. Raises BadInput."""
     if isinstance(told, str):
         return Position(text_of(told, "a position"))
     fields = fields_of(told, "a position")
@@ -218,7 +225,7 @@ def _only_position(title: str, company: str) -> tuple[Position, ...]:
     return (Position(title, company),) if title or company else ()
 
 
-def _skills(cell: object) -> tuple[str, ...]:
+def skills_in(cell: object) -> tuple[str, ...]:
     """A list, JSON text of one, or text with separators; commas separate where nothing else does."""
     if blank(cell):
         return ()

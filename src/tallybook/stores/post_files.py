@@ -15,12 +15,14 @@ _POSTED_AT = tuple(map(folded, ("posted_at", "date", "post_date")))
 _IS_REPOST = tuple(map(folded, ("is_repost", "repost")))
 
 
-def posts_in(cell: object, line: int) -> tuple[tuple[Post, ...], Sequence[BadRow]]:
-    """The posts of one lead, one for each URL, and what was wrong with others. *cell*: a list, or JSON text of one."""
+def posts_in(cell: object, line: int, *, wordless: bool = False) -> tuple[tuple[Post, ...], Sequence[BadRow]]:
+    """The posts of one lead, one for each URL, and what was wrong with others. *cell*: a list, or JSON text of one.
+    *wordless*: a post without text is one too, as those are that were harvested.
+    """
     if blank(cell):
         return (), ()
     try:
-        read = list(_each_read(list_of(cell, "posts"), line))
+        read = list(_each_read(list_of(cell, "posts"), line, wordless))
     except BadInput as error:
         return (), [BadRow(line, str(error))]
     bad = [each for each in read if isinstance(each, BadRow)]
@@ -39,21 +41,21 @@ def _like_url(key: str) -> bool:
     return "/" in key or "." in key
 
 
-def _each_read(told: Iterable[object], line: int) -> Iterator[Post | BadRow]:
+def _each_read(told: Iterable[object], line: int, wordless: bool) -> Iterator[Post | BadRow]:
     for number, each in enumerate(told, start=1):
         try:
-            post = _post_of(each)
+            post = _post_of(each, wordless)
         except BadInput as error:
             yield BadRow(line, f"post {number}: {error}")
         else:
             yield post
 
 
-def _post_of(told: object) -> Post:
+def _post_of(told: object, wordless: bool) -> Post:
     fields = fields_of(told, "a post")
     url = fields.text(_URL, "url")
     text = fields.text(_TEXT, "text", long=True)
-    if not url or not text:
+    if not url or not (text or wordless):
         raise BadInput("no text" if url else "no url")
     is_repost = fields.value(_IS_REPOST)
     return Post(

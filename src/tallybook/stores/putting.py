@@ -1,6 +1,6 @@
 """Leads from a file become rows: what is new is added, what has changed is updated, nothing is forgotten."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -85,11 +85,13 @@ def combined(leads: Sequence[Lead]) -> Sequence[Lead]:
     return [found[lead_id] for lead_id in sorted(found)]
 
 
-def put_page(tx: Tx, client_id: ClientId, told: Sequence[Lead]) -> Changes:
-    """Write a page of leads, each id once."""
+def put_page(
+    tx: Tx, client_id: ClientId, told: Sequence[Lead], merge: Callable[[Lead, Lead], Lead] = merged
+) -> Changes:
+    """Write a page of leads, each id once. *merge*: of what is known of a lead and what was told, what it is now."""
     lead_ids = [lead.lead_id for lead in told]
     known = _known(tx, client_id, lead_ids)
-    now = [merged(known[lead.lead_id], lead) if lead.lead_id in known else lead for lead in told]
+    now = [merge(known[lead.lead_id], lead) if lead.lead_id in known else lead for lead in told]
     before = [known.get(lead_id) for lead_id in lead_ids]
     _write_profiles(tx, client_id, before, now)
     _write_posts(tx, client_id, before, now)

@@ -72,7 +72,12 @@ def read_rubric(data: bytes) -> Imported[RubricRow]:
 
     Raises ImportRefused when nothing in the file can be used.
     """
-    return checked(_once_each(each_made(_rows(decoded(data)), _numbered)), WANTED)
+    return checked(rubric_rows(_rows(decoded(data))), WANTED)
+
+
+def rubric_rows(rows: Iterable[Row | BadRow]) -> Imported[RubricRow]:
+    """The attributes in rows from wherever."""
+    return _once_each(each_made(rows, _numbered))
 
 
 # -- the shapes of a file ----------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """The embedded store: clients and their leads in our own database, SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from tallybook.database import Clock, Database, Row, Tx, utc_now
-from tallybook.domain.client import Client, ClientId
+from tallybook.domain.client import Client, ClientId, Source
 from tallybook.domain.errors import NotFound
 from tallybook.domain.external import profile_id
 from tallybook.domain.fields import storable
@@ -191,6 +192,10 @@ class SqlClients:
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._connections = Connections(database, clock)
 
+    @property
+    def connections(self) -> Connections:
+        return self._connections
+
     # -- what a run asks for: ports.Clients
 
     def of_stream(self, stream: int | None, only: Sequence[ClientId]) -> Sequence[Client]:
@@ -217,13 +222,23 @@ class SqlClients:
             raise NotFound(f"there is no client {client_id!r}", client_id=client_id)
         return found[0]
 
-    def put_clients(self, clients: Sequence[Client]) -> Changes:
-        """Add or update clients. A pause by hand (`pause`) stays, whatever they say."""
+    def put_clients(self, clients: Sequence[Client], bases: Mapping[ClientId, str] = MappingProxyType({})) -> Changes:
+        """Add or update clients. A pause by hand (`pause`) stays, whatever they say. *bases*: where their leads are in
+        Airtable.
+        """
         total = Changes()
         for page in pages(sorted(clients, key=lambda each: each.client_id)):
             with self._connections.writing() as tx:
                 total += _put_client_page(tx, page)
+                placed = [(bases[each.client_id], each.client_id) for each in page if each.client_id in bases]
+                tx.many("UPDATE @clients SET base_id = ? WHERE client_id = ?", placed)
         return total
+
+    def in_airtable(self) -> Mapping[ClientId, str | None]:
+        """The clients that come from there, and their bases."""
+        with self._connections.reading() as tx:
+            found = tx.rows("SELECT client_id, base_id FROM @clients WHERE source = ?", (Source.AIRTABLE.value,))
+        return dict(found)
 
     def pause(self, client_id: ClientId, paused: bool) -> None:
         """Pause a client here, whatever its source says, or lift that. Raises NotFound."""

@@ -120,7 +120,7 @@ async def start(
     caller = Caller(scope=access.actor, name=access.actor)
     asked = Start(request, caller, key, queue_behind, house.app.run_id_style)
     try:
-        started = await run_in_threadpool(trigger.start, house.ledger, house.app.clients, asked, access.actor)
+        started = await run_in_threadpool(trigger.start, house.ledger, house.app.visited, asked, access.actor)
     except Busy as busy:
         raise await run_in_threadpool(_seen_by, access.client_id, busy, house) from None
     house.nudge()
