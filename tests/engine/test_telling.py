@@ -30,6 +30,8 @@ class Listener:
 
     name: str = "listener"
     every: timedelta = timedelta(seconds=30)
+    ends_only: bool = False
+    beats: bool = False
     heard: list[list[str]] = field(default_factory=list)
     answers: list[datetime | Exception | None] = field(default_factory=list)
     busy: threading.Event | None = None
@@ -153,3 +155,43 @@ def test_an_engine_ends_though_its_follower_does_not(sqlite_house: House, listen
         assert not engine.tell_rest(0.1)
     assert time.monotonic() - since < PATIENCE_S / 2
     listener.busy.set()
+
+
+def test_a_run_that_ends_while_it_is_told_is_told_again(sqlite_house: House, listener: Listener) -> None:
+    """An answer that takes long must not hide the end."""
+    from tallybook.ledger.following import FollowerBook
+
+    ledger = sqlite_house.ledger
+    key = scenes.working(ledger, ("a",))
+    book = FollowerBook(ledger, listener.name)
+    (read_at, tellings) = (ledger.clock(), book.tellings(key.run_id))
+    scenes.closed(ledger, key)
+    book.told([Told(each.part, each.version, "there", as_of=read_at) for each in tellings])
+    (changed,) = book.changed()
+    assert changed.news
+
+
+def test_who_hears_of_ends_alone_is_not_asked_about_what_goes_on(ledger: Ledger) -> None:
+    """F33"""
+    listener = Listener(every=timedelta(), ends_only=True)
+    teller = Teller(ledger, listener)
+    teller.start()
+    key = scenes.working(ledger, ("a",))
+    assert settled(teller)
+    assert not listener.heard
+    scenes.closed(ledger, key)
+    assert settled(teller)
+    assert listener.heard[0] == [key.run_id]
+    teller.close()
+
+
+def test_who_has_duties_of_its_own_is_told_of_no_run_now_and_then(sqlite_house: House) -> None:
+    listener = Listener(beats=True, every=timedelta())
+    teller = Teller(sqlite_house.ledger, listener)
+    teller.start()
+    assert settled(teller)
+    assert listener.heard[:2] == [[], []]
+    with alone(sqlite_house.ledger.database, listener.name, PATIENCE_S):
+        assert not teller.settle(0.5)
+    assert settled(teller)
+    teller.close()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tallybook.database import Database
+from tallybook.database import Database, Tx
 from tallybook.domain.outcome import Kind, Outcome
 from tallybook.domain.run import OperationName
 from tallybook.domain.tally import Money, Usage
@@ -274,3 +274,47 @@ def test_outside_runs_are_named_each_once(ledger: Ledger, book: FollowerBook, cl
     clock.pass_by(seconds=1)
     outside.started(ledger, key, clock, "x2", "b")
     assert book.story(key.run_id).outside == {key.client_id: ["x1", "x2"]}
+
+
+def test_a_call_that_is_told_late_and_as_of_earlier_has_the_run_looked_at(
+    ledger: Ledger, book: FollowerBook, clock: Clock
+) -> None:
+    from tallybook.tracking import writing
+
+    key = scenes.working(ledger, ("a",))
+    scenes.closed(ledger, key)
+    clock.pass_by(hours=5)
+    book.told_until(clock.now)
+    call = calls.Call("late", key, "google", "gemini")
+    ledger.do(lambda tx: calls.record_call(writing.as_of(tx, "2026-11-23T12:30:00.000000Z"), call, "ok", scenes.USED))
+    assert ids(book) == [key.run_id]
+
+
+def test_one_client_that_talks_much_leaves_the_others_their_notes(ledger: Ledger, book: FollowerBook) -> None:
+    run_id = scenes.planned(ledger, "acme", "beta")
+    ledger.do(events.append, "note", "Said once", run_id=run_id, client_id="acme")
+
+    def chatter(tx: Tx) -> None:
+        for number in range(telling.MOST_SAID + 5):
+            events.append(tx, "note", f"Said {number}", run_id=run_id, client_id="beta")
+
+    ledger.do(chatter)
+    said = book.story(run_id).said
+    assert [text for _, _, text in said["acme"]] == ["Said once"]
+    assert len(said["beta"]) == telling.MOST_SAID
+    assert said["beta"][-1][2] == f"Said {telling.MOST_SAID + 4}"
+    assert said[""]
+
+
+def test_a_follower_may_start_over(ledger: Ledger, book: FollowerBook) -> None:
+    run_id = scenes.planned(ledger, "acme")
+    all_told(book, run_id)
+    book.keep("schema", "one")
+    old = scenes.planned(ledger, "north")
+    book.found({Part(old, ""): "there before us"})
+    began_at = book.began_at
+    book.start_over()
+    assert book.kept("schema") is None
+    assert book.began_at == began_at
+    assert [(each.standing, each.ref) for each in book.tellings(run_id)] == [(Standing.OWED, None)] * 2
+    assert book.counts() == {Standing.OWED: 2}

@@ -28,13 +28,20 @@ class Written(Generic[AnswerT]):
     left: list[str] = field(default_factory=list)
 
 
-def write_in_tens(rows: Batch[RowT], write: Callable[[Batch[RowT]], AnswerT]) -> Written[AnswerT]:
-    """Have *write*, such as `door.update` for one table, write all of *rows*."""
+def write_in_tens(
+    rows: Batch[RowT], write: Callable[[Batch[RowT]], AnswerT], *, bad_batches: int = 0
+) -> Written[AnswerT]:
+    """Have *write*, such as `door.update` for one table, write all of *rows*. *bad_batches*: so many that are not taken
+    at all are put down to their rows.
+    """
     written: Written[AnswerT] = Written()
     keys = list(rows)
     for start in range(0, len(keys), MOST_PER_WRITE):
         some = keys[start : start + MOST_PER_WRITE]
-        left = _write_batch({key: rows[key] for key in some}, write, written) or _left_as_all_are_bad(some, written)
+        left = _write_batch({key: rows[key] for key in some}, write, written)
+        if not left and _all_are_bad(some, written):
+            bad_batches -= 1
+            left = _left(some, written) if bad_batches < 0 else []
         if written.stopped is not None:
             written.left = [*left, *keys[start + len(some) :]]
             break
@@ -72,12 +79,13 @@ def _halves(keys: Sequence[str], *, halve: bool) -> list[list[str]]:
     return [list(half) for half in (keys[:middle], keys[middle:]) if half]
 
 
-def _left_as_all_are_bad(keys: Sequence[str], written: Written[AnswerT]) -> Sequence[str]:
-    """Not one of a whole batch is taken: then it does not lie in the rows, and the rest would fare no better."""
-    errors = [written.bad[key] for key in keys if type(written.bad.get(key)) is BadRow]
-    if len(errors) < MOST_PER_WRITE:
-        return []
+def _all_are_bad(keys: Sequence[str], written: Written[AnswerT]) -> bool:
+    """Not one of a whole batch is taken: then it may not lie in the rows, and the rest would fare no better."""
+    return len(keys) == MOST_PER_WRITE and all(type(written.bad.get(key)) is BadRow for key in keys)
+
+
+def _left(keys: Sequence[str], written: Written[AnswerT]) -> Sequence[str]:
+    written.stopped = written.bad[keys[0]]
     for key in keys:
         del written.bad[key]
-    written.stopped = errors[0]
     return keys

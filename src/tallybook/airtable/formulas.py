@@ -24,6 +24,13 @@ def any_record(record_ids: Sequence[str]) -> "Formula":
     return OR(*(EQ(RECORD_ID(), each) for each in record_ids))
 
 
+def not_empty(field_id: str) -> "Formula":
+    """Rows in whose field something stands."""
+    from pyairtable.formulas import NE, Field
+
+    return NE(Field(field_id), "")
+
+
 def changed_since(at: datetime, field_id: str | None = None) -> "Formula":
     """Rows that were changed at *at* or later. *field_id*: of a field that says when; None: Airtable is asked."""
     from pyairtable.formulas import IS_BEFORE, LAST_MODIFIED_TIME, NOT, Field

@@ -45,11 +45,12 @@ def setup(ctx: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def sync(ctx: typer.Context, as_json: Json = False) -> None:
     """Tell now what has changed; `tallybook serve` and `run start` do that by themselves."""
+    from tallybook.followers.mirror_care import how_it_is
     from tallybook.followers.mirror_care import sync as tell
 
     with _alone(ctx) as (mirror, book):
         runs = tell(mirror, book, _progress("looked at"))
-        left = sum(1 for run in book.changed() for each in book.tellings(run.run_id) if each.behind)
+        left = how_it_is(mirror, book).owed
     if as_json:
         output.emit({"runs": runs, "owed": left})
         return

@@ -34,7 +34,10 @@ def checked(found: "Checked", *, as_json: bool) -> None:
         rows = words.count(len(found.gone), "row")
         output.say(f"{rows} deleted by people; `tallybook mirror repair --recreate` makes them again")
     differences = words.count(len(found.differences), "difference") if found.differences else "No difference"
-    others = f", {words.count(found.others, 'row')} of others left alone" if found.others else ""
+    alone = found.others + found.found
+    others = f", {words.count(alone, 'row')} of others left alone" if alone else ""
+    if found.owed:
+        output.say(f"{words.count(found.owed, 'row')} of runs that go on are told in their time.")
     output.say(f"{differences} in {words.count(found.rows, 'row')}{others}.")
     if not found.well:
         output.say("`tallybook mirror repair` writes them anew.")
@@ -84,6 +87,8 @@ def _in_json(found: "Checked") -> dict[str, object]:
         ],
         "parked": [{**_part(part), "error": why} for part, why in found.parked],
         "others": found.others,
+        "found": found.found,
+        "owed": found.owed,
         "notices": [_notice(each) for each in found.notices],
     }
 

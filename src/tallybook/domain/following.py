@@ -33,8 +33,18 @@ class FollowerState(Protocol):
     def standing_so(self, *standings: Standing) -> Sequence[str]:
         """Runs of which a part stands so."""
 
+    @property
+    def began_at(self) -> datetime | None:
+        """Since when the follower is told; None: it never was."""
+
+    def start_over(self) -> None:
+        """The follower has nothing of what it was told."""
+
     def tellings(self, run_id: str) -> Sequence[Telling]:
         """The run as a whole first, then its clients in the order in which they are visited."""
+
+    def tellings_of(self, run_ids: Sequence[str]) -> Mapping[str, Sequence[Telling]]:
+        """The same of several, by run."""
 
     def story(self, run_id: str) -> RunStory: ...
 

@@ -49,12 +49,14 @@ class Standing(StrEnum):
 class Telling:
     """How a part stands. *version*: of the books; it only grows. *told_version*: what the follower has; None: nothing.
 
-    *begun*: it was worked on, or has ended. *ref*: where the follower has it. *notes*: what people wrote beside it.
+    *begun*: it was worked on, or has ended. *followed*: it is no run of an older system, of which nobody is told.
+    *ref*: where the follower has it. *notes*: what people wrote beside it.
     """
 
     part: Part
     version: int
     begun: bool
+    followed: bool = True
     told_version: int | None = None
     told_at: datetime | None = None
     standing: Standing = Standing.OWED
@@ -68,17 +70,18 @@ class Telling:
     def behind(self) -> bool:
         """Does the books' version wait to be told? What waits in the queue has nothing to tell yet."""
         speaks = self.begun or self.ref is not None
-        return speaks and self.standing.kept_up and self.told_version != self.version
+        return speaks and self.followed and self.standing.kept_up and self.told_version != self.version
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A part that a follower has in this version now."""
+    """A part that a follower has in this version now. *as_of*: when that was the books'; None: now."""
 
     part: Part
     version: int
     ref: str
     notes: str | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class Teller:
         self._closed = False
         self._told_at: datetime | None = None
         self._not_before: datetime | None = None
+        self._beat_at = ledger.clock()
         self._looks = 0
         self._owes = False
         self._goes_on = True
@@ -95,9 +96,10 @@ class Teller:
         all_of_it = self._told_at is None or now >= self._told_at + self._follower.every
         left_out, after = False, None
         while page := self._book.changed(after):
-            self._goes_on = self._goes_on or any(not each.ended for each in page)
-            due = [each for each in page if all_of_it or each.news]
-            left_out = left_out or len(due) < len(page)
+            heard = [each for each in page if each.ended or not self._follower.ends_only]
+            self._goes_on = self._goes_on or any(not each.ended for each in heard)
+            due = [each for each in heard if all_of_it or each.news]
+            left_out = left_out or len(due) < len(heard)
             if due and (stays := self._tell_alone(due, now)) is not None:
                 return stays
             after = next((each for each in reversed(page) if each.ended), None)
@@ -106,6 +108,15 @@ class Teller:
         if not left_out:
             self._told_at = now
             self._book.told_until(now)
+        return self._beat(now)
+
+    def _beat(self, now: datetime) -> bool:
+        """After all that has changed."""
+        if not self._follower.beats or now < self._beat_at:
+            return False
+        if self._tell_alone([], now) is True:
+            return True
+        self._beat_at = now + self._follower.every
         return False
 
     def _tell_alone(self, due: Sequence[Changed], now: datetime) -> bool | None:

@@ -11,10 +11,15 @@ from datetime import datetime, timedelta
 
 from tallybook.airtable.client import AirtableDoor
 from tallybook.airtable.errors import AirtableError, BadRow, Cause, Misconfigured, MonthUsedUp, NotNow
+from tallybook.airtable.formulas import not_empty
+from tallybook.airtable.listing import MOST_PER_PAGE
 from tallybook.airtable.resolved import Resolved
 from tallybook.airtable.seen import OperatorBase
+from tallybook.airtable.tables import CLIENT_RUN_RESULTS, JOB_TRACKING
+from tallybook.domain.batches import batched
 from tallybook.domain.following import FollowerState
 from tallybook.followers.mirror_flush import Flush
+from tallybook.followers.mirror_rows import notes_in
 from tallybook.followers.mirror_schema import MirrorSchema
 from tallybook.followers.mirror_window import Window
 
@@ -25,7 +30,8 @@ BROKEN_FOR = timedelta(minutes=5)
 """How soon what somebody has to mend is tried again."""
 LOOK_ANEW = (Cause.UNKNOWN_FIELD, Cause.COMPUTED, Cause.UNKNOWN_OPTION, Cause.ACCESS)
 """Then the schema may not be as it was kept."""
-_TROUBLE = "trouble"
+NOTES_EVERY = timedelta(hours=1)
+_TROUBLE, _NOTES = "trouble", "notes_read_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,14 @@ class AirtableMirror:
     def every(self) -> timedelta:
         return FLUSH_EVERY
 
+    @property
+    def ends_only(self) -> bool:
+        return False
+
+    @property
+    def beats(self) -> bool:
+        return False
+
     def tell(self, run_ids: Sequence[str], book: FollowerState) -> datetime | None:
         try:
             self.flush(run_ids, book)
@@ -76,15 +90,17 @@ class AirtableMirror:
         """What a changed schema may be to blame for is tried once more with the schema as it is now."""
         schema = MirrorSchema(self.door, self.base, book)
         base = schema.resolved()
-        if self._write(base, run_ids, book):
-            base = schema.look()
-            flush = Flush(self.door, base, book, self.window, park=True)
-            flush.write(run_ids)
         self.window.tidy(self.door, base, book)
-
-    def _write(self, base: Resolved[OperatorBase], run_ids: Sequence[str], book: FollowerState) -> bool:
-        """Is it to be done once more?"""
         flush = Flush(self.door, base, book, self.window, park=False)
+        if self._is_unclear(flush, run_ids):
+            flush = Flush(self.door, schema.look(), book, self.window, park=True)
+            flush.write(run_ids)
+        self._read_notes(base, book)
+        if flush.full:
+            raise Misconfigured(self.window.full, cause=Cause.FULL)
+
+    def _is_unclear(self, flush: Flush, run_ids: Sequence[str]) -> bool:
+        """Is it to be done once more?"""
         try:
             flush.write(run_ids)
         except BadRow:
@@ -94,6 +110,22 @@ class AirtableMirror:
                 raise
             return True
         return flush.unclear
+
+    def _read_notes(self, base: Resolved[OperatorBase], book: FollowerState) -> None:
+        """What people wrote since: with the rows that are written it comes by itself, of the others once an hour."""
+        now, read = book.now(), book.kept(_NOTES)
+        if read is None:
+            book.keep(_NOTES, now.isoformat())
+        if read is None or now - datetime.fromisoformat(read) < NOTES_EVERY:
+            return
+        for schema in (JOB_TRACKING, CLIENT_RUN_RESULTS):
+            table = base.table(schema)
+            if "notes" in table.fields:
+                noted = self.door.records(table, ["notes"], not_empty(table.fields["notes"].id))
+                for page in batched(noted, MOST_PER_PAGE):
+                    parts = book.parts_of([record.id for record in page])
+                    book.keep_notes({parts[each.id]: notes_in(table, each) for each in page if each.id in parts})
+        book.keep(_NOTES, now.isoformat())
 
 
 def note_trouble(error: AirtableError, book: FollowerState) -> None:

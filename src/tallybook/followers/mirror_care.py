@@ -115,7 +115,8 @@ def repair(
     are deleted, but for those beside which people wrote. Raises AirtableError.
     """
     wrong = {each.part for each in found.differences}
-    refs = {part: found.adrift.get(part) or _telling(book, part).ref for part in wrong}
+    adrift = {part: record.id for part, record in found.adrift.items()}
+    refs = {part: adrift.get(part) or _telling(book, part).ref for part in wrong}
     refs |= {part: _telling(book, part).ref for part, _ in found.parked}
     if recreate:
         refs |= dict.fromkeys(found.gone, None)
@@ -201,9 +202,9 @@ def _behind(book: FollowerState) -> Iterator[tuple[int, datetime | None]]:
     """Of every run with untold rows, how many, and when it changed."""
     after = None
     while page := book.changed(after):
+        tellings = book.tellings_of([each.run_id for each in page])
         for each in page:
-            tellings = book.tellings(each.run_id)
-            number = sum(one.behind for one in tellings)
+            number = sum(one.behind for one in tellings[each.run_id])
             if number:
                 yield number, each.changed_at
         after = next((each for each in reversed(page) if each.ended), None)

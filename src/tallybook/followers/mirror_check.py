@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from tallybook.airtable.listing import MOST_PER_PAGE, Record
 from tallybook.airtable.resolved import Resolved, WritableField
@@ -19,6 +20,8 @@ from tallybook.followers.mirror_schema import MirrorSchema, Notice
 from tallybook.followers.mirror_window import OTHERS
 
 RUNS_HELD = 64
+OVERLAP = timedelta(hours=1)
+"""Clocks differ: so long before the mirror was begun, a run may say that it was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,21 @@ class Copy:
 
 @dataclass
 class Checked:
-    """*differences*: what `repair` mends. *gone*: rows that people have deleted, and are not made again; *fresh*: those
-    of them of which nobody knew. *copies*: further rows of one key. *parked*: rows that were not taken, and why.
-    *others*: rows that are none of ours. *notices*: what became of the base.
+    """*differences*: what `repair` mends. *owed*: rows of runs that go on, which are told in their time. *gone*: rows
+    that people have deleted, and are not made again; *fresh*: those of them of which nobody knew. *copies*: further
+    rows of one key. *adrift*: rows of ours that are there and that nobody knew of. *found*: those that were there
+    before us. *others*: rows that are none of ours. *parked*: rows that were not taken, and why. *notices*: what became
+    of the base.
     """
 
     rows: int = 0
+    owed: int = 0
     differences: list[Difference] = field(default_factory=list)
     gone: list[Part] = field(default_factory=list)
     fresh: dict[Part, str] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
-    adrift: dict[Part, str] = field(default_factory=dict)
+    adrift: dict[Part, Record] = field(default_factory=dict)
+    found: int = 0
     parked: list[tuple[Part, str]] = field(default_factory=list)
     others: int = 0
     notices: Sequence[Notice] = ()
@@ -107,17 +114,20 @@ class Check:
         run = self._run(base, part.run_id)
         telling = run.of(part)
         if not telling.standing.kept_up:
-            self._found.others += 1
+            self._found.found += 1
             return
         self._found.rows += 1
         self._keep_notes(telling, notes_in(table, record))
-        row = run.row(telling, run.whole_ref if run.whole_ref in self._seen else None)
+        if telling.behind and not run.ended:
+            self._found.owed += 1
+            return
+        there = run.whole_ref if run.whole_ref in self._seen else None
+        row = run.row(telling, there, linked_anew=there is not None)
         for cell_field, cell in row.cells.items():
             theirs = record.cells.get(cell_field.id)
             if not _same(cell_field, cell, theirs):
-                self._found.differences.append(
-                    Difference(part, row.key, table.name, cell_field.seen.name, cell, theirs)
-                )
+                name = cell_field.seen.name
+                self._found.differences.append(Difference(part, row.key, table.name, name, cell, theirs))
 
     def _keep_notes(self, telling: Telling, notes: str | None) -> None:
         if notes != telling.notes:
@@ -129,32 +139,45 @@ class Check:
         parts = {key: part for key, part in self._book.parts_named(keys).items() if _belongs(part, table)}
         for key, record in zip(keys, records, strict=True):
             telling = self._run(base, parts[key].run_id).of(parts[key]) if key in parts else None
-            if telling is None or not telling.standing.kept_up:
+            if telling is None or not (telling.followed and telling.standing.kept_up):
                 self._found.others += 1
-            elif telling.ref is None and telling.part not in self._found.adrift:
-                self._found.adrift[telling.part] = record.id
-                self._found.differences.append(Difference(telling.part, key, table.name, ""))
+            elif telling.ref is None:
+                self._adopt(table, key, record, telling)
             else:
-                notes = notes_in(table, record)
-                self._found.copies.append(
-                    Copy(telling.part, key, table.name, record.id, None if notes == telling.notes else notes)
-                )
+                self._copy(table, key, record, telling)
+
+    def _adopt(self, table: Table, key: str, record: Record, telling: Telling) -> None:
+        """Of several the oldest."""
+        other = self._found.adrift.get(telling.part)
+        if other is None:
+            self._found.differences.append(Difference(telling.part, key, table.name, ""))
+            self._found.adrift[telling.part] = record
+            return
+        older, newer = sorted((other, record), key=lambda each: (each.created_at, each.id))
+        self._found.adrift[telling.part] = older
+        self._copy(table, key, newer, telling)
+
+    def _copy(self, table: Table, key: str, record: Record, telling: Telling) -> None:
+        notes = notes_in(table, record)
+        kept = None if notes == telling.notes else notes
+        self._found.copies.append(Copy(telling.part, key, table.name, record.id, kept))
 
     # -- what is not
 
     def _look_for_untold(self, base: Resolved[OperatorBase]) -> None:
-        after = None
-        while page := self._book.changed(after):
-            for each in page:
-                run = self._run(base, each.run_id)
-                self._found.differences += [
-                    Difference(telling.part, _name(run, telling), "", "")
-                    for telling in run.due
-                    if telling.part not in self._found.adrift and telling.ref is None
-                ]
-            after = next((each for each in reversed(page) if each.ended), None)
-            if after is None:
-                return
+        """Every run since the mirror was begun: whatever clocks there are."""
+        after, since = "", self._book.began_at
+        while since is not None and (page := self._book.made_since(since - OVERLAP, after)):
+            after = page[-1]
+            for tellings in self._book.tellings_of(page).values():
+                self._look_for_untold_of(RunRows(base, tellings, self._book.story))
+
+    def _look_for_untold_of(self, run: RunRows) -> None:
+        untold = [each for each in run.due if each.ref is None and each.part not in self._found.adrift]
+        if untold and not run.ended:
+            self._found.owed += len(untold)
+            return
+        self._found.differences += [Difference(each.part, _name(each), "", "") for each in untold]
 
     def _find_gone(self) -> None:
         after: Part | None = None
@@ -186,5 +209,5 @@ def _belongs(part: Part, table: Table) -> bool:
     return (table.schema is CLIENT_RUN_RESULTS) == bool(part.client_id)
 
 
-def _name(run: RunRows, telling: Telling) -> str:
+def _name(telling: Telling) -> str:
     return "-".join(filter(None, telling.part))

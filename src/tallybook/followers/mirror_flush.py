@@ -1,6 +1,7 @@
 """Writing rows that are not told: the rows of runs first, since those of their clients are linked to them."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ RUNS_TOGETHER = 25
 """Whose rows are written with one another, and held at once."""
 Rows = Mapping[str, MirrorRow]
 AnswerT = TypeVar("AnswerT")
+BAD_BATCHES = 3
+"""Of ten rows each, not one of which is taken. With more, it does not lie in the rows."""
 NOT_MADE_AGAIN = "it is made again only by `tallybook mirror repair --recreate`"
 
 
@@ -27,17 +30,19 @@ class Flush:
     """One pass. *park*: a row that is not taken is parked; else it is left owed, for the schema may be to blame.
 
     *unclear*: some rows are to be written once more, since something turned out otherwise than it was taken for.
+    *full*: some were not made, for there is no room.
     """
 
     def __init__(
         self, door: AirtableDoor, base: Resolved[OperatorBase], book: FollowerState, window: Window, *, park: bool
     ) -> None:
-        self.unclear = False
+        self.unclear = self.full = False
         self._door = door
         self._base = base
         self._book = book
         self._window = window
         self._park = park
+        self._as_of = book.now()
         self._refs: dict[Part, str] = {}
         self._gone: set[Part] = set()
 
@@ -45,7 +50,9 @@ class Flush:
         """Raises AirtableError when the rest could not be written."""
         for start in range(0, len(run_ids), RUNS_TOGETHER):
             some = run_ids[start : start + RUNS_TOGETHER]
-            self._write([RunRows(self._base, self._book.tellings(run_id), self._book.story) for run_id in some])
+            self._as_of = self._book.now()
+            tellings = self._book.tellings_of(some)
+            self._write([RunRows(self._base, tellings[run_id], self._book.story) for run_id in some])
 
     def _write(self, runs: Sequence[RunRows]) -> None:
         self._send([run.row(run.whole, None) for run in runs if run.whole.behind])
@@ -55,7 +62,8 @@ class Flush:
         """All of them where the row they are linked to is a new one."""
         there = None if run.whole.part in self._gone else run.whole_ref
         made = self._refs.get(run.whole.part, there)
-        yield from (run.row(each, made) for each in run.clients_due(linked_anew=made is not None and made != there))
+        anew = made is not None and made != there
+        yield from (run.row(each, made, linked_anew=anew) for each in run.clients_due(linked_anew=anew))
 
     def _send(self, rows: Sequence[MirrorRow]) -> None:
         """All of one table. What is there is known by its record id; what is not is made by its key."""
@@ -63,19 +71,22 @@ class Flush:
             return
         table = rows[0].table
         known = {row.telling.ref: row for row in rows if row.telling.ref}
-        self._note(known, write_in_tens(_cells(known), partial(self._door.update, table)), lambda records: records)
+        self._note(known, self._written(known, partial(self._door.update, table)), lambda records: records)
         new = {row.key: row for row in rows if not row.telling.ref}
         room = self._window.room(self._book) if new else 0
         made = dict(list(new.items())[:room])
-        self._note(made, write_in_tens(_cells(made), partial(self._door.upsert, table)), lambda answer: answer.records)
-        if len(made) < len(new):
-            raise Misconfigured(self._window.full, cause=Cause.FULL)
+        self.full = self.full or len(made) < len(new)
+        self._note(made, self._written(made, partial(self._door.upsert, table)), lambda answer: answer.records)
+
+    def _written(self, rows: Rows, write: Callable[[Mapping[str, Cells]], AnswerT]) -> Written[AnswerT]:
+        cells = {key: row.cells for key, row in rows.items()}
+        return write_in_tens(cells, write, bad_batches=BAD_BATCHES if self._park else 0)
 
     def _note(
         self, rows: Rows, written: Written[AnswerT], records_of: Callable[[AnswerT], Mapping[str, Record]]
     ) -> None:
         records = {key: record for answer in written.answers for key, record in records_of(answer).items()}
-        told = [_told(rows[key], record) for key, record in records.items() if key in rows]
+        told = [_told(rows[key], record, self._as_of) for key, record in records.items() if key in rows]
         if told:
             self._book.told(told)
             self._refs |= {each.part: each.ref for each in told}
@@ -85,7 +96,9 @@ class Flush:
         for key, error in written.bad.items():
             if not isinstance(error, RowGone):
                 self._note_bad(rows[key], error)
-        if written.stopped is not None:
+        if isinstance(written.stopped, Misconfigured) and written.stopped.cause is Cause.FULL:
+            self.full = True
+        elif written.stopped is not None:
             raise written.stopped
 
     def _note_gone(self, rows: Sequence[MirrorRow]) -> None:
@@ -135,9 +148,5 @@ class Flush:
             self.unclear = True
 
 
-def _cells(rows: Rows) -> Mapping[str, Cells]:
-    return {key: row.cells for key, row in rows.items()}
-
-
-def _told(row: MirrorRow, record: Record) -> Told:
-    return Told(row.telling.part, row.telling.version, record.id, notes_in(row.table, record))
+def _told(row: MirrorRow, record: Record, as_of: datetime) -> Told:
+    return Told(row.telling.part, row.telling.version, record.id, notes_in(row.table, record), as_of)

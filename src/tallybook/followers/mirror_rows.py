@@ -46,6 +46,10 @@ class RunRows:
         return self._ask(self.whole.part.run_id)
 
     @property
+    def ended(self) -> bool:
+        return self.story.run.status.terminal
+
+    @property
     def due(self) -> Sequence[Telling]:
         return [*([self.whole] if self.whole.behind else []), *self.clients_due()]
 
@@ -62,12 +66,13 @@ class RunRows:
         """Where the run's own row is, which those of its clients are linked to."""
         return None if self.whole.standing in (Standing.GONE, Standing.RETIRED) else self.whole.ref
 
-    def row(self, telling: Telling, whole_ref: str | None) -> MirrorRow:
+    def row(self, telling: Telling, whole_ref: str | None, *, linked_anew: bool = False) -> MirrorRow:
+        """*whole_ref*: where the run's own row is. The link to it is written once: people may add others."""
         if not telling.part.client_id:
             return _row(telling, self._jobs, run_values(self.story))
-        client = self._by_id[telling.part.client_id]
-        link = {"job": [whole_ref] if whole_ref else []}
-        return _row(telling, self._results, {**client_values(self.story, client), **link})
+        values = client_values(self.story, self._by_id[telling.part.client_id])
+        link = {"job": [whole_ref]} if whole_ref and (linked_anew or telling.told_version is None) else {}
+        return _row(telling, self._results, {**values, **link})
 
     @cached_property
     def _by_id(self) -> Mapping[str, ClientRun]:
@@ -80,7 +85,7 @@ def _row(telling: Telling, table: Table, values: Mapping[str, object]) -> Mirror
 
 
 def notes_in(table: Table, record: Record) -> str | None:
-    """What people wrote there. None: nothing, or there is no such field."""
+    """What people have put there, be it text or not. None: nothing, or there is no such field."""
     seen = table.fields.get("notes")
-    text = record.cells.get(seen.id) if seen else None
-    return text if isinstance(text, str) and text else None
+    cell = record.cells.get(seen.id) if seen else None
+    return None if cell is None or cell == "" else str(cell)

@@ -49,8 +49,12 @@ class MirrorSchema:
         return self.match(self._door.tables(self._base))
 
     def match(self, tables: Sequence[SeenTable]) -> Resolved[OperatorBase]:
-        """Our schema in *tables*, which is kept. Nothing is kept where our tables are not there."""
+        """Our schema in *tables*, which is kept. Nothing is kept where our tables are not there. In another base than
+        before there is nothing of what was told.
+        """
         known, _ = self._kept()
+        if known is None and self._book.kept(_SCHEMA):
+            self._book.start_over()
         drifts = () if known is None else diff(known, tables)
         now = _with_tables(resolve(self._base, tables, known))
         self._note([each for each in drifts if each.table in MIRRORED], now)

@@ -18,6 +18,8 @@ WARN_AT, STOP_AT = 0.80, 0.95
 """Of the records that the base may hold."""
 TIDY_EVERY = timedelta(hours=1)
 RUNS_A_TIME = 50
+YOUNG = timedelta(days=1)
+"""So long no run leaves, however crowded the base is."""
 THERE = (Standing.TOLD, Standing.PARKED)
 TIDIED, OTHERS = "tidied_at", "rows_of_others"
 
@@ -30,10 +32,9 @@ class Window:
     most_records: int
 
     def used(self, book: FollowerState) -> int:
-        """Our rows, and those of others as they were counted last."""
+        """Our rows, those of before whose they are is known, and those of others as they were counted last."""
         counts = book.counts()
-        ours = counts.get(Standing.TOLD, 0) + counts.get(Standing.FOUND, 0)
-        return ours + int(book.kept(OTHERS) or 0)
+        return counts.get(Standing.TOLD, 0) + counts.get(Standing.FOUND, 0) + int(book.kept(OTHERS) or 0)
 
     def room(self, book: FollowerState) -> int:
         """How many rows may be made."""
@@ -57,8 +58,13 @@ class Window:
         now, tidied = book.now(), book.kept(TIDIED)
         if tidied and now - datetime.fromisoformat(tidied) < TIDY_EVERY:
             return 0
-        before = now if self.crowded(book) else now - self.keep
-        gone = sum(_retire(door, base, book, run_id) for run_id in book.told_before(before, RUNS_A_TIME))
+        gone = sum(_retire(door, base, book, run_id) for run_id in book.told_before(now - self.keep, RUNS_A_TIME))
+        too_many = self.used(book) - int(self.most_records * WARN_AT)
+        for run_id in book.told_before(now - YOUNG, RUNS_A_TIME) if too_many > 0 else ():
+            if too_many <= 0:
+                break
+            taken = _retire(door, base, book, run_id)
+            gone, too_many = gone + taken, too_many - taken
         book.keep(TIDIED, now.isoformat())
         return gone
 

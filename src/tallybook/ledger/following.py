@@ -11,7 +11,7 @@ from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import events
 from tallybook.ledger.write import telling as write
 
-OVERLAP = timedelta(minutes=2)
+OVERLAP = timedelta(minutes=15)
 """What changed so long before the last look is looked at again: clocks differ, and commits take their time."""
 MOST_REFS_AT_ONCE = 1000
 MOST_AT_ONCE = 100
@@ -34,9 +34,16 @@ class FollowerBook:
         until = read_stamp(self.kept("told_until"))
         if until is None:
             until = self.now()
-            self._ledger.do(write.look_from, self._follower, until)
+            self._ledger.do(write.begin, self._follower, until)
         since = until - OVERLAP
         return telling.changed_runs(self._ledger.database, self._follower, since, after=after, limit=MOST_AT_ONCE)
+
+    @property
+    def began_at(self) -> datetime | None:
+        return read_stamp(self.kept("began_at"))
+
+    def start_over(self) -> None:
+        self._ledger.do(write.start_over, self._follower)
 
     def told_until(self, at: datetime) -> None:
         self._ledger.do(write.look_from, self._follower, at)
@@ -53,7 +60,10 @@ class FollowerBook:
     # -- their parts
 
     def tellings(self, run_id: str) -> Sequence[Telling]:
-        return telling.tellings_of(self._ledger.database, self._follower, run_id)
+        return self.tellings_of([run_id])[run_id]
+
+    def tellings_of(self, run_ids: Sequence[str]) -> Mapping[str, Sequence[Telling]]:
+        return telling.tellings_of(self._ledger.database, self._follower, run_ids)
 
     def story(self, run_id: str) -> RunStory:
         return telling.story_of(self._ledger.database, run_id)

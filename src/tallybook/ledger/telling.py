@@ -1,6 +1,8 @@
 """What followers were told, and what they are still to be told: versions against versions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +13,7 @@ from tallybook.domain.client import ClientId
 from tallybook.domain.outcome import Kind
 from tallybook.domain.run import OperationName, Status
 from tallybook.domain.telling import Changed, Part, RunStory, Said, Standing, Telling
-from tallybook.ledger import figures, listing, read
+from tallybook.ledger import figures, read
 from tallybook.ledger.server_tables import external_runs
 from tallybook.ledger.tables import (
     SCOPE_OF_RUN,
@@ -24,6 +26,8 @@ from tallybook.ledger.tables import (
     tellings,
 )
 
+MOST_SAID = 1_000
+"""Lines of System Notes: more do not fit into a cell."""
 _OPEN = [status.value for status in Status if not status.terminal]
 
 
@@ -106,51 +110,74 @@ def runs_made_since(database: Database, since: datetime, *, after: str = "", lim
 # -- their parts -------------------------------------------------------------------------------------------------------
 
 
-def tellings_of(database: Database, follower: str, run_id: str) -> list[Telling]:
-    """The run as a whole first, then its clients in the order in which they are visited."""
+def tellings_of(database: Database, follower: str, run_ids: Sequence[str]) -> Mapping[str, list[Telling]]:
+    """By run: the run as a whole first, then its clients in the order in which they are visited."""
     with database.reading() as connection:
-        parts = dict(_parts(connection, run_id))
-        known = {
-            row["client_id"]: row
-            for row in connection.execute(
-                sa.select(tellings).where(tellings.c.follower == follower, tellings.c.run_id == run_id)
-            ).mappings()
-        }
-    return [_telling(Part(run_id, client_id), *facts, known.get(client_id)) for client_id, facts in parts.items()]
+        parts = _parts(connection, run_ids)
+        told = sa.select(tellings).where(tellings.c.follower == follower, tellings.c.run_id.in_(run_ids))
+        known = {Part(row["run_id"], row["client_id"]): row for row in connection.execute(told).mappings()}
+    found: dict[str, list[Telling]] = {}
+    for part, facts in parts:
+        found.setdefault(part.run_id, []).append(_telling(part, facts, known.get(part)))
+    return found
 
 
-def _parts(connection: sa.Connection, run_id: str) -> Iterator[tuple[ClientId, tuple[int, bool]]]:
-    """Version, and whether it has begun. The sums only grow: nothing that they count is ever taken away."""
-    version = connection.execute(sa.select(runs.c.version).where(runs.c.run_id == run_id)).scalar_one()
-    operations = _by_client(connection, sa.func.sum(operation_runs.c.version), operation_runs, run_id)
-    said = _by_client(connection, sa.func.count(), events, run_id)
-    asked = (
-        sa.select(client_runs.c.client_id, client_runs.c.version, client_runs.c.status, client_runs.c.started_at)
-        .where(client_runs.c.run_id == run_id)
-        .order_by(client_runs.c.position, client_runs.c.client_id)
-    )
-    clients = [tuple(row) for row in connection.execute(asked)]
-    of_clients = sum(operations.values()) + sum(each[1] for each in clients)
-    yield SCOPE_OF_RUN, (version + of_clients + sum(said.values()), True)
-    for client_id, own, status, started_at in clients:
-        begun = started_at is not None or Status(status).terminal
-        yield client_id, (own + operations.get(client_id, 0) + said.get(client_id, 0), begun)
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """Of a part, from the books. The version only grows: nothing that it counts is ever taken away."""
+
+    version: int
+    begun: bool
+    followed: bool
 
 
-def _by_client(
-    connection: sa.Connection, counted: sa.ColumnElement[int], table: sa.Table, run_id: str
-) -> Mapping[ClientId, int]:
-    asked = sa.select(table.c.client_id, counted).where(table.c.run_id == run_id).group_by(table.c.client_id)
-    return {str(client_id): int(number) for client_id, number in connection.execute(asked)}
+def _parts(connection: sa.Connection, run_ids: Sequence[str]) -> Sequence[tuple[Part, _Facts]]:
+    grown = _sums(connection, sa.func.sum(operation_runs.c.version), operation_runs, run_ids)
+    grown.update(_sums(connection, sa.func.count(), events, run_ids))
+    asked = sa.select(runs.c.run_id, runs.c.version, runs.c.status, runs.c.changed_at)
+    wholes = {row[0]: tuple(row[1:]) for row in connection.execute(asked.where(runs.c.run_id.in_(run_ids)))}
+    names = ("run_id", "client_id", "version", "status", "started_at")
+    in_order = (client_runs.c.run_id, client_runs.c.position, client_runs.c.client_id)
+    clients = sa.select(*(client_runs.c[name] for name in names)).where(client_runs.c.run_id.in_(run_ids))
+    rows = [tuple(row) for row in connection.execute(clients.order_by(*in_order))]
+    for run_id, _, version, _, _ in rows:
+        grown[Part(run_id, SCOPE_OF_RUN)] += version
+    followed = {run_id: whole[2] is not None or whole[1] in _OPEN for run_id, whole in wholes.items()}
+    of_runs = Counter[str]()
+    for part, number in grown.items():
+        of_runs[part.run_id] += number
+    return [
+        *((Part(each, SCOPE_OF_RUN), _Facts(of_runs[each] + wholes[each][0], True, followed[each])) for each in wholes),
+        *(
+            (
+                Part(run_id, client_id),
+                _Facts(
+                    version + grown[Part(run_id, client_id)],
+                    started_at is not None or Status(status).terminal,
+                    followed[run_id],
+                ),
+            )
+            for run_id, client_id, version, status, started_at in rows
+        ),
+    ]
 
 
-def _telling(part: Part, version: int, begun: bool, row: sa.RowMapping | None) -> Telling:
+def _sums(
+    connection: sa.Connection, counted: sa.ColumnElement[int], table: sa.Table, run_ids: Sequence[str]
+) -> Counter[Part]:
+    asked = sa.select(table.c.run_id, table.c.client_id, counted).where(table.c.run_id.in_(run_ids))
+    rows = connection.execute(asked.group_by(table.c.run_id, table.c.client_id))
+    return Counter({Part(run_id, client_id): int(number) for run_id, client_id, number in rows})
+
+
+def _telling(part: Part, facts: _Facts, row: sa.RowMapping | None) -> Telling:
     if row is None:
-        return Telling(part, version, begun)
+        return Telling(part, facts.version, facts.begun, followed=facts.followed)
     return Telling(
         part,
-        version,
-        begun,
+        facts.version,
+        facts.begun,
+        followed=facts.followed,
         told_version=row["told_version"],
         told_at=read_stamp(row["told_at"]),
         standing=Standing(row["standing"]),
@@ -248,16 +275,15 @@ def story_of(database: Database, run_id: str) -> RunStory:
 
 
 def _said(database: Database, run_id: str) -> Mapping[ClientId, Sequence[Said]]:
-    newest_first = (
-        sa.select(events.c.client_id, events.c.at, events.c.kind, events.c.text)
-        .where(events.c.run_id == run_id)
-        .order_by(events.c.id.desc())
-        .limit(listing.LONGEST_NOTES)
-    )
+    """Of each the newest, so that one that talks much leaves the others their own."""
+    place = sa.func.row_number().over(partition_by=events.c.client_id, order_by=events.c.id.desc())
+    columns = (events.c.id, events.c.client_id, events.c.at, events.c.kind, events.c.text)
+    ranked = sa.select(*columns, place.label("place")).where(events.c.run_id == run_id).subquery()
+    newest = sa.select(ranked).where(ranked.c.place <= MOST_SAID).order_by(ranked.c.id)
     said: dict[ClientId, list[Said]] = {}
     with database.reading() as connection:
-        for client_id, at, kind, text in connection.execute(newest_first):
-            said.setdefault(client_id, []).insert(0, (read_stamp(at), kind, text))
+        for _, client_id, at, kind, text, _ in connection.execute(newest):
+            said.setdefault(client_id, []).append((read_stamp(at), kind, text))
     return said
 
 

@@ -23,15 +23,8 @@ def run_values(story: RunStory) -> Values:
     """The row of the run as a whole."""
     run = story.run
     children = [client_values(story, each) for each in run.clients]
-    completed = sum(each.status is Status.COMPLETED for each in run.clients)
-    not_well = sum(each.status in NOT_WELL for each in run.clients)
     everything = [each for ids in story.outside.values() for each in ids]
-    counted = {
-        "total_clients": len(run.clients),
-        "successful_clients": completed,
-        "failed_clients": not_well,
-        "success_rate": rate(completed, not_well),
-    }
+    counted = _clients(run)
     return {
         "run_id": run.display or run.run_id,
         "status": run.status,
@@ -51,7 +44,7 @@ def run_values(story: RunStory) -> Values:
 
 def client_values(story: RunStory, client: ClientRun) -> Values:
     """The row of one client's part. *job*, the link to the run's row, is not in it."""
-    figures = {**client.claims, **_exact(story, client)}
+    figures = _figures(story, client)
     tokens, processed = figures.get("total_tokens"), figures.get("leads_processed")
     return {
         "label": client.label,
@@ -71,49 +64,74 @@ def client_values(story: RunStory, client: ClientRun) -> Values:
     }
 
 
+CLIENTS = ("total_clients", "successful_clients", "failed_clients")
 LEADS = ("total_leads", "successful_leads", "failed_leads", "skipped_leads")
 TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
+USED = (*TOKENS, "estimated_cost_usd")
 COUNTS = (
     *LEADS, "leads_processed", "profiles_examined", "profiles_scored", "profile_tokens", "posts_examined",
     "posts_scored", "post_tokens", "posts_processed", "profiles_submitted", "posts_harvested", "errors", *TOKENS,
 )  # fmt: skip
 
 
-def _exact(story: RunStory, client: ClientRun) -> Values:
-    """What has rows behind it."""
+def _figures(story: RunStory, client: ClientRun) -> Values:
+    """What has rows behind it; else the reporter's claim. Where some operations have rows and others are claimed, sums
+    over all of them are the claims.
+    """
     exact = [each for each in client.operations if each.basis is Basis.EXACT]
-    if not exact:
-        return {}
-    tally = sum((each.tally for each in exact), Tally())
-    found: dict[str, object] = {}
+    found: dict[str, object] = {"errors": client.errors} if client.errors else {}
+    if exact:
+        tally = sum((each.tally for each in exact), Tally())
+        found = {**_leads(story, client), "errors": tally.failed + client.errors, **_used(tally)}
+        if not tally.calls:
+            found = {name: value for name, value in found.items() if name not in USED or name not in client.claims}
+    if len(exact) < len(client.operations) or not exact:
+        found |= client.claims
     for each in exact:
-        found = {**found, **_of_operation(each.operation, each.tally, story.posts_scored.get(client.client_id, 0))}
+        found |= _of_operation(each.operation, each.tally, story.posts_scored.get(client.client_id, 0))
+    return {**client.claims, **found}
+
+
+def _leads(story: RunStory, client: ClientRun) -> Values:
     leads = story.leads.get(client.client_id, LeadFigures())
-    found |= dict(zip(LEADS, (leads.total, leads.successful, leads.failed, leads.skipped), strict=True))
-    found["leads_processed"] = leads.processed
-    found["errors"] = tally.failed + client.errors
-    return {**found, **_used(tally)}
+    counted = dict(zip(LEADS, (leads.total, leads.successful, leads.failed, leads.skipped), strict=True))
+    return {**counted, "leads_processed": leads.processed}
 
 
 def _of_operation(operation: OperationName, tally: Tally, posts_scored: int) -> Values:
+    tokens = None if _unknown(tally) else tally.total_tokens
     if operation is OperationName.LEAD_SCORING:
-        names = ("profiles_examined", "profiles_scored", "profile_tokens")
-        return dict(zip(names, (tally.found, tally.scored, tally.total_tokens), strict=True))
+        return {"profiles_examined": tally.found, "profiles_scored": tally.scored, "profile_tokens": tokens}
     if operation is OperationName.POST_HARVESTING:
         cost = {"apify_cost_usd": tally.cost.as_decimal} if tally.calls > tally.unpriced + tally.unmeasured else {}
         return {"profiles_submitted": tally.found, "posts_harvested": tally.posts, **cost}
     judged = {"posts_examined": tally.posts, "posts_processed": tally.posts}
-    return {**judged, "posts_scored": posts_scored, "post_tokens": tally.total_tokens}
+    return {**judged, "posts_scored": posts_scored, "post_tokens": tokens}
+
+
+def _unknown(tally: Tally) -> bool:
+    """Nobody knows what any of its calls used."""
+    return bool(tally.calls) and tally.calls == tally.unmeasured
 
 
 def _used(tally: Tally) -> Values:
     """What nobody knows is left out; it is not 0 (F07)."""
-    if tally.calls and tally.calls == tally.unmeasured:
+    if _unknown(tally):
         return {}
     tokens = dict(zip(TOKENS, (tally.input_tokens, tally.output_tokens, tally.total_tokens), strict=True))
     if tally.calls and tally.calls == tally.unmeasured + tally.unpriced:
         return tokens
     return {**tokens, "estimated_cost_usd": tally.cost.as_decimal}
+
+
+def _clients(run: Run) -> Values:
+    completed = sum(each.status is Status.COMPLETED for each in run.clients)
+    not_well = sum(each.status in NOT_WELL for each in run.clients)
+    counts: list[int | None] = [len(run.clients), completed, not_well]
+    if not run.clients:
+        counts = [_number(run.claims.get(name, 0)) for name in CLIENTS]
+    _, well, bad = counts
+    return {**dict(zip(CLIENTS, counts, strict=True)), "success_rate": rate(well or 0, bad or 0)}
 
 
 def _summed(run: Run, children: Sequence[Values]) -> Values:

@@ -66,7 +66,7 @@ def test_a_claim_stands_where_there_are_no_rows_and_only_there() -> None:
     assert (values["total_tokens"], values["posts_processed"], values["apify_run_id"]) == (1500, 42, "x1")
     assert values["estimated_cost_usd"] == Decimal("1.25")
     assert values["profiles_examined"] is None
-    exact = client(operation(POST_SCORING, Tally(found=2, scored=2, posts=3, input_tokens=7)), claims=claims)
+    exact = client(operation(POST_SCORING, Tally(found=2, scored=2, posts=3, input_tokens=7, calls=1)), claims=claims)
     values = client_values(story(exact, outside={"acme": ["y1", "y2"]}), exact)
     assert (values["total_tokens"], values["posts_processed"], values["apify_run_id"]) == (7, 3, "y1, y2")
 
@@ -113,3 +113,47 @@ def test_of_many_outside_runs_the_first_are_named() -> None:
     told = story(client(), outside={"acme": many})
     assert str(client_values(told, told.run.clients[0])["apify_run_id"]).endswith("x19 and 3 more")
     assert str(run_values(told)["apify_run_id"]).endswith("x19 and 3 more")
+
+
+def test_tokens_that_nobody_measured_are_empty_for_the_operation_too() -> None:
+    """F07"""
+    found = client(
+        operation(LEAD_SCORING, Tally(found=1, scored=1, calls=1, unmeasured=1)),
+        operation(POST_SCORING, Tally(found=1, scored=1, calls=1, unmeasured=1)),
+    )
+    values = client_values(story(found), found)
+    assert (values["profile_tokens"], values["post_tokens"]) == (None, None)
+
+
+def test_a_claim_of_use_stands_where_no_call_was_booked() -> None:
+    """F07: nothing is overwritten with 0."""
+    claims = {"total_tokens": 15_900, "estimated_cost_usd": "0.50"}
+    found = client(operation(POST_SCORING, Tally(found=1, scored=1)), claims=claims, origin=Origin.REPORTED)
+    values = client_values(story(found), found)
+    assert (values["total_tokens"], values["estimated_cost_usd"]) == (15_900, Decimal("0.50"))
+
+
+def test_sums_over_claimed_and_exact_operations_are_the_claims() -> None:
+    claims = {"total_leads": 42, "total_tokens": 15_000, "posts_processed": 9}
+    found = client(
+        operation(LEAD_SCORING, Tally(found=1, scored=1, calls=1, input_tokens=3)),
+        operation(POST_SCORING, Tally(found=42), Basis.REPORTED),
+        claims=claims,
+    )
+    values = client_values(story(found, leads={"acme": LeadFigures(1, 1, 1, 0, 0)}), found)
+    assert (values["total_leads"], values["total_tokens"]) == (42, 15_000)
+    assert (values["profiles_scored"], values["posts_processed"]) == (1, 9)
+
+
+def test_clients_that_a_reporter_only_counts_are_shown() -> None:
+    claims = {"total_clients": 5, "successful_clients": 4, "failed_clients": 1}
+    values = run_values(story(run=replace(RUN, claims=claims)))
+    assert [values[name] for name in claims] == [5, 4, 1]
+    assert values["success_rate"] == 0.8
+
+
+def test_an_error_beside_the_leads_is_counted_though_nothing_was_worked_on() -> None:
+    found = client(status=Status.FAILED, errors=1)
+    assert client_values(story(found), found)["errors"] == 1
+    claimed = client(status=Status.FAILED, errors=1, claims={"errors": 3})
+    assert client_values(story(claimed), claimed)["errors"] == 3

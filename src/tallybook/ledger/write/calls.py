@@ -114,4 +114,4 @@ def _pico(cost: Money | None) -> int | None:
 
 def _grow(tx: Tx, key: OperationKey, added: Tally, instead_of: Tally = _NOTHING) -> None:
     figures = map(operator.sub, added.figures, instead_of.figures)
-    tx.execute(_GROW_TALLY, (*figures, tx.stamp, *key))
+    tx.execute(_GROW_TALLY, (*figures, tx.written_at, *key))

@@ -23,7 +23,10 @@ def told(tx: Tx, follower: str, parts: Sequence[Told]) -> None:
     notes = {each.part: None if each.notes is None else storable(each.notes) for each in parts}
     tx.many(
         _TOLD,
-        [(each.version, tx.stamp, each.ref, notes[each.part], follower, *each.part) for each in parts],
+        [
+            (each.version, stamp(each.as_of or tx.now), each.ref, notes[each.part], follower, *each.part)
+            for each in parts
+        ],
     )
 
 
@@ -123,6 +126,22 @@ def keep(tx: Tx, follower: str, name: str, value: str | None) -> None:
         " ON CONFLICT (follower, name) DO UPDATE SET value = excluded.value, at = excluded.at",
         (follower, name, value, tx.stamp),
     )
+
+
+def begin(tx: Tx, follower: str, at: datetime) -> None:
+    """What happened before then it is told only when somebody asks for it."""
+    look_from(tx, follower, at)
+    keep(tx, follower, "began_at", stamp(at))
+
+
+def start_over(tx: Tx, follower: str) -> None:
+    """It has nothing of what it was told: it is another one now, under the same name."""
+    tx.execute("DELETE FROM @tellings WHERE follower = ? AND standing = 'found'", (follower,))
+    tx.execute(
+        "UPDATE @tellings SET ref = NULL, told_version = NULL, standing = 'owed', last_error = NULL WHERE follower = ?",
+        (follower,),
+    )
+    tx.execute("DELETE FROM @follower_state WHERE follower = ? AND name NOT IN ('told_until', 'began_at')", (follower,))
 
 
 def look_from(tx: Tx, follower: str, at: datetime) -> None:
