@@ -3,7 +3,9 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
+import pyairtable
 import pytest
 
 from tallybook.airtable import formulas
@@ -205,3 +207,21 @@ def test_threads_share_one_pace_and_have_connections_of_their_own() -> None:
         assert len(found) == 7
         assert all(call.ok for call in server.calls)
         assert server.log.most_in_a_second() <= 5
+
+
+def test_what_takes_long_is_made_ready_before_it_is_ones_turn(
+    door: AirtableDoor, base: OpenBase, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else those whose turn came meanwhile would all ask at once."""
+
+    class SlowToMake(pyairtable.Api):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            clock.sleep(1)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(pyairtable, "Api", SlowToMake)
+    lanes = LanesInProcess(clock.now)
+    slow = AirtableDoor(TOKEN, door._calls._endpoint_url, Pace(lanes, TOKEN, sleep=clock.sleep), sleep=clock.sleep)
+    slow.tables(OperatorBase(base.id))
+    with lanes.open([f"base:{base.id}"]) as ((lane,), now):
+        assert lane.passed_at == now == 1

@@ -6,6 +6,8 @@ import pytest
 
 from tallybook.airtable.client import AirtableDoor
 from tallybook.airtable.drift import Change, Drift, diff
+from tallybook.airtable.resolved import resolve
+from tallybook.airtable.tables import CLIENT_RUN_RESULTS
 from tallybook.testing import airtable_fields as fields
 from tallybook.testing.airtable_owner import OpenBase, OpenTable
 from tests.airtable.premises import Found
@@ -97,3 +99,25 @@ def test_a_table_that_was_deleted_is_told(door: AirtableDoor, base: OpenBase, fo
     (drift,) = seen(door, found)
     assert (drift.change, drift.table) == (Change.DELETED, "clients")
     assert "restore it from Airtable's trash" in drift.text
+
+
+def test_a_link_that_was_led_to_another_table_is_told_and_not_written(
+    door: AirtableDoor, base: OpenBase, found: Found
+) -> None:
+    results = base.table("Client Run Results")
+    results.retype_field("Job", fields.link("Job", "Clients"))
+    (drift,) = seen(door, found)
+    assert (drift.change, drift.column, drift.harmless) == (Change.RETYPED, "job", False)
+    assert "leads to another table than before and is left out" in drift.text
+    again = resolve(found.resolved.base, door.tables(found.resolved.base), found.resolved)
+    assert "job" not in again.table(CLIENT_RUN_RESULTS).fields
+
+
+def test_a_table_that_took_the_name_of_a_deleted_one_does_not_stand_for_both(
+    door: AirtableDoor, base: OpenBase, found: Found
+) -> None:
+    base.delete_table("Job Tracking")
+    base.table("Client Run Results").rename("Job Tracking")
+    again = resolve(found.resolved.base, door.tables(found.resolved.base), found.resolved)
+    assert "job_tracking" not in again.tables
+    assert again.table(CLIENT_RUN_RESULTS).name == "Job Tracking"

@@ -53,9 +53,10 @@ def test_every_form_of_an_error_is_read(status: int, text: str, kind: str, words
 
 def test_long_words_are_cut_and_odd_letters_mended() -> None:
     said = json.dumps({"error": {"type": "X", "message": "\ud800\0" + "a" * 1_000}})
-    words = refusal_in(Response(422, said)).words
-    assert len(words) == LONGEST_WORDS
-    words.encode()
+    told = str(error_of("this", refusal_in(Response(422, said)), writes=True))
+    assert "a" * 200 in told
+    assert "a" * LONGEST_WORDS not in told
+    told.encode()
 
 
 def test_the_two_429s_are_told_apart_in_both_forms() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallybook.airtable.lanes import BASE, TOKEN, Lane, LanesInProcess, wait_for_turn
+from tallybook.airtable.lanes import BASE, TOKEN, Gait, Lane, LanesInProcess, wait_for_turn
 from tallybook.airtable.pacing import SHORTEST_SLEEP_S
 
 
@@ -153,3 +153,10 @@ def test_the_lanes_of_a_process_are_kept_by_name() -> None:
         assert token.gait == TOKEN
     with lanes.open(["base:a"]) as ((base,), _):
         assert (base.passed_at, base.gait) == (7.0, BASE)
+
+
+@pytest.mark.parametrize(("gait", "most"), [(BASE, 5), (TOKEN, 50)])
+def test_some_may_be_held_up_on_their_way_and_still_nobody_is_one_too_many(gait: Gait, most: int) -> None:
+    held_up_s = most * gait.closest_s - 1
+    assert held_up_s == pytest.approx(0.1)
+    assert gait.closest_s < gait.every_s

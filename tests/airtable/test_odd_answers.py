@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from tallybook.airtable.client import AirtableDoor
-from tallybook.airtable.errors import LostAnswer, NotNow
+from tallybook.airtable.errors import AirtableError, LostAnswer, Misconfigured, NotNow
 from tallybook.airtable.pacing import Pace
 from tallybook.airtable.resolved import ResolvedTable, resolve
 from tallybook.airtable.seen import OperatorBase, SeenField, SeenTable
@@ -91,3 +91,38 @@ def test_what_stands_before_airtable_and_repeats_the_token_is_not_repeated(
     with answered(Reply(400, json.dumps(said).encode())) as door, pytest.raises(Exception, match=r"Bearer \*+") as told:
         door.upsert(jobs, {"a": {}})
     assert TOKEN not in str(told.value)
+
+
+@pytest.mark.parametrize("before", range(250, 300, 7))
+def test_no_part_of_the_token_is_repeated_where_long_words_are_cut(
+    answered: Opened, jobs: ResolvedTable[OperatorBase], before: int
+) -> None:
+    """F35"""
+    said = {"error": {"type": "REFUSED", "message": "x" * before + TOKEN}}
+    with answered(Reply(400, json.dumps(said).encode())) as door, pytest.raises(AirtableError) as told:
+        door.upsert(jobs, {"a": {}})
+    assert TOKEN[:8] not in str(told.value)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nothing_is_written_or_asked_elsewhere_than_at_airtable(
+    answered: Opened, jobs: ResolvedTable[OperatorBase], status: int
+) -> None:
+    """A write that is sent elsewhere would come there as a question, whose answer looks like the rows written."""
+    with answered(as_json({"records": [record(1, "a")], "createdRecords": []})) as elsewhere:
+        away = Reply(status, b"", headers=(("Location", f"{elsewhere._calls._endpoint_url}/v0/x"),))
+        with answered(away) as door:
+            for ask in (lambda: door.upsert(jobs, {"a": {}}), lambda: list(door.records(jobs))):
+                with pytest.raises(Misconfigured, match="endpoint_url"):
+                    ask()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [(402, Misconfigured, "change the plan"), (407, Misconfigured, "endpoint_url"), (408, LostAnswer, "may have been")],
+)
+def test_what_lies_in_no_row_is_not_told_of_a_row(
+    answered: Opened, jobs: ResolvedTable[OperatorBase], status: int, kind: type[Exception], words: str
+) -> None:
+    with answered(page(status)) as door, pytest.raises(kind, match=words):
+        door.upsert(jobs, {"a": {}})

@@ -77,10 +77,20 @@ def test_a_table_is_made_and_renamed(airtable: AirtableServer) -> None:
                 ("singleSelect", {"choices": [{"name": 1}]}),
                 ("singleSelect", {"choices": ["a"]}),
                 ("singleSelect", {"choices": "a"}),
+                ("singleSelect", {"choices": [{"name": "a"}, {"name": "A "}]}),
+                ("singleSelect", {"choices": [{"name": " "}]}),
+                ("number", {"precision": 0, "recordLinkFieldId": ["a"]}),
                 ("email", [1]),
             )
         ),
         (["A"], "INVALID_REQUEST_UNKNOWN"),
+        (
+            [
+                {"name": "A", "type": "singleLineText"},
+                {"name": "B", "type": "multipleRecordLinks", "options": {"linkedTableId": "Jobs"}},
+            ],
+            BAD_OPTIONS,
+        ),
         (
             [
                 {"name": "A", "type": "singleLineText"},

@@ -7,6 +7,7 @@ import pytest
 from pyairtable.formulas import OR, RECORD_ID, match
 
 from tallybook.testing.airtable_fields import auto_number, text
+from tallybook.testing.airtable_listing import MOST_LISTINGS
 from tallybook.testing.airtable_server import AirtableFault, AirtableServer
 from tests.testing.airtables import AWKWARD, NOWHERE, Clock, api, ask, refusal, status, table
 
@@ -266,6 +267,18 @@ def test_an_offset_is_good_for_a_while_and_for_this_table_only(many: AirtableSer
     clock.move(301)
     code, said = ask(many, "GET", ahead)
     assert (code, said["error"]["type"]) == (422, "LIST_RECORDS_ITERATOR_NOT_AVAILABLE")
+
+
+def test_a_listing_goes_on_however_many_others_begin_meanwhile(many: AirtableServer) -> None:
+    jobs = table(many, "Jobs")
+    pages = jobs.iterate(page_size=100)
+    read = len(next(pages))
+    for number in range(MOST_LISTINGS + 10):
+        jobs.all(formula=match({"Leads": number}))
+        if number % 30 == 0:
+            read += len(next(pages))
+        jobs.first(page_size=1)
+    assert read + sum(map(len, pages)) == count(many)
 
 
 def test_an_offset_can_be_made_to_expire(many: AirtableServer) -> None:

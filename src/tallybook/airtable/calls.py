@@ -87,9 +87,10 @@ class Calls:
     def _ask_once(self, request: Request, read: Callable[[Any], AnswerT]) -> AnswerT:
         import requests  # comes with pyairtable, of an extra
 
+        api = self._api()  # what takes long is done before it is one's turn, or turns would be used all at once
         self._pace.wait(request.base_id, self._patience_s)
         try:
-            return read(self._send(request))
+            return read(_send(api, request))
         except requests.HTTPError as error:
             raise self._refused(request, error.response) from None
         except requests.JSONDecodeError as error:
@@ -99,18 +100,6 @@ class Calls:
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise _unreadable(request, error) from None
 
-    def _send(self, request: Request) -> Any:
-        api = self._api()
-        fallback = ("POST", api.build_url(*request.long_path)) if request.long_path else None
-        return api.request(
-            request.method,
-            api.build_url(*request.path),
-            fallback=fallback,
-            options=dict(request.options),
-            params=dict(request.params),
-            json=None if request.json is None else dict(request.json),
-        )
-
     def _api(self) -> "Api":
         if not hasattr(self._own, "api"):
             from pyairtable import Api  # of an extra, and slow to import
@@ -118,6 +107,7 @@ class Calls:
             self._own.api = Api(
                 self._token, timeout=(CONNECT_S, READ_S), retry_strategy=None, endpoint_url=self._endpoint_url
             )
+            self._own.api.session.max_redirects = 0  # a write that is sent elsewhere becomes a question on its way
         api: Api = self._own.api
         return api
 
@@ -130,6 +120,18 @@ class Calls:
         if says_too_fast(refusal) and isinstance(error, NotNow):
             error.retry_after_s = self._pace.too_fast(request.base_id)
         return error
+
+
+def _send(api: "Api", request: Request) -> Any:
+    fallback = ("POST", api.build_url(*request.long_path)) if request.long_path else None
+    return api.request(
+        request.method,
+        api.build_url(*request.path),
+        fallback=fallback,
+        options=dict(request.options),
+        params=dict(request.params),
+        json=None if request.json is None else dict(request.json),
+    )
 
 
 def _check_token(token: str) -> None:

@@ -16,7 +16,7 @@ from tallybook.airtable.pacing import Pace
 from tallybook.airtable.resolved import ResolvedTable, WritableField
 from tallybook.airtable.seen import Base, BaseT, SeenField, SeenTable, seen_field, seen_table, seen_tables
 from tallybook.airtable.setting_up import CreateField, CreateTable
-from tallybook.airtable.values import Cell
+from tallybook.airtable.values import Cell, clean
 from tallybook.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class AirtableDoor:
         Gives the rows as they are now, with all that people have put there.
         """
         records = [{"id": record_id, "fields": _said(table, cells)} for record_id, cells in rows.items()]
-        return self._calls.ask(_writing(table, "updating", records), _records_by_id)
+        return self._calls.ask(_writing(table, "updating", records), lambda answer: _records_by_id(rows, answer))
 
     def upsert(self, table: ResolvedTable[BaseT], rows: Mapping[str, Cells]) -> Upserted:
         """Rows by their key: what is not there is created, what is there is updated. All or none; twice is as once.
@@ -149,7 +149,7 @@ class AirtableDoor:
         Raises SeveralRows when a key stands in several.
         """
         key = table.key
-        records = [{"fields": {**_said(table, cells), key.id: name}} for name, cells in rows.items()]
+        records = [{"fields": {**_said(table, cells), key.id: clean(name, line=True)}} for name, cells in rows.items()]
         if not all(rows):
             raise BadInput(f"a row of {table.name} has no {key.seen.name}")
         merge = {"performUpsert": {"fieldsToMergeOn": [key.id]}}
@@ -179,8 +179,11 @@ class AirtableDoor:
             return error
         key = table.schema.columns[0].key
         found: dict[str, list[Record]] = {}
-        for record in self.by_keys(table, key, list(rows), [key]):
-            found.setdefault(record.cells[table.key.id], []).append(record)
+        try:
+            for record in self.by_keys(table, key, list(rows), [key]):
+                found.setdefault(record.cells[table.key.id], []).append(record)
+        except AirtableError:
+            return error  # which is what there is to tell
         several = {name: _oldest_first(records) for name, records in found.items() if len(records) > 1}
         if not several:
             return error
@@ -227,8 +230,12 @@ def _upserted(key: WritableField, rows: Mapping[str, Cells], answer: Mapping[str
     return Upserted(by_key, frozenset(answer["createdRecords"]))
 
 
-def _records_by_id(answer: Mapping[str, Any]) -> Mapping[str, Record]:
-    return {record.id: record for record in map(record_in, answer["records"])}
+def _records_by_id(rows: Mapping[str, Cells], answer: Mapping[str, Any]) -> Mapping[str, Record]:
+    """Raises ValueError for an answer that is of other rows."""
+    records = {record.id: record for record in map(record_in, answer["records"])}
+    if records.keys() != rows.keys():
+        raise ValueError("it is an answer to something else")
+    return records
 
 
 def _oldest_first(records: Sequence[Record]) -> list[str]:

@@ -66,6 +66,9 @@ def _of_field(column: Column, old: SeenField, now: SeenField | None) -> Iterator
         yield Change.RENAMED, f"the field {old.name} was renamed to {now.name}; nothing to do, it is known by its id"
     if now.type != old.type:
         yield _retyped(column, old, now)
+    elif now.linked_to != old.linked_to:
+        text = f"the field {now.name} leads to another table than before and is left out"
+        yield Change.RETYPED, f"{text}; lead it back, or rename it and run `tallybook mirror setup`"
     else:
         yield from _options_gone(column, old, now)
 

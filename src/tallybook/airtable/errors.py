@@ -126,7 +126,9 @@ class Response(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """*kind*: Airtable's word for it; empty when something else answered in its place, such as a proxy with a page."""
+    """*kind*: Airtable's word for it; empty when something else answered in its place, such as a proxy with a page.
+    Neither is cut: half a token could not be told from other words.
+    """
 
     status: int
     kind: str = ""
@@ -150,7 +152,7 @@ def refusal_in(response: Response) -> Refusal:
 
 
 def _text(value: object) -> str:
-    return " ".join(storable(value).split())[:LONGEST_WORDS] if isinstance(value, str) else ""
+    return " ".join(storable(value).split()) if isinstance(value, str) else ""
 
 
 # -- what it means -----------------------------------------------------------------------------------------------------
@@ -167,7 +169,15 @@ _CAUSES: Mapping[str, Cause] = {
     "INVALID_TABLE": Cause.SCHEMA,
     "RECORD_LIMIT_EXCEEDED": Cause.FULL,
 }
-_CAUSES_OF_STATUS: Mapping[int, Cause] = {401: Cause.TOKEN, 403: Cause.ACCESS, 404: Cause.ACCESS}
+_CAUSES_OF_STATUS: Mapping[int, Cause] = {
+    401: Cause.TOKEN,
+    402: Cause.FULL,
+    403: Cause.ACCESS,
+    404: Cause.ACCESS,
+    407: Cause.ENDPOINT,
+}
+_TIMED_OUT = 408
+"""Said by what stands before Airtable, which may go on all the same."""
 _ROWS: Mapping[str, type[BadRow]] = {
     "INVALID_VALUE_FOR_COLUMN": BadRow,
     "INVALID_RECORD_ID": BadRow,
@@ -189,11 +199,11 @@ def error_of(what: str, refusal: Refusal, *, writes: bool) -> AirtableError:
     The month's end is not told here: that needs a clock.
     """
     said = f"{refusal.kind}: {refusal.words}" if refusal.words else refusal.kind or "without a word of why"
-    text = f"Airtable refused {what} ({refusal.status} {said})"
+    text = f"Airtable refused {what} ({refusal.status} {said[:LONGEST_WORDS]})"
     facts = {"kind": refusal.kind, "status": refusal.status}
     if refusal.status == 429:
         return NotNow(f"{text}; it is asked again after a rest", **facts)  # type: ignore[arg-type]  # as named above
-    if refusal.status >= 500:
+    if refusal.status >= 500 or refusal.status == _TIMED_OUT:
         return _of_server(what, refusal, writes=writes)
     if refusal.kind == "LIST_RECORDS_ITERATOR_NOT_AVAILABLE":
         return ListingExpired(f"{text}; begin the listing anew", **facts)  # type: ignore[arg-type]  # as named above

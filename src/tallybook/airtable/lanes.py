@@ -20,9 +20,14 @@ class Gait:
     closest_s: float
 
 
+HELD_UP_S = 0.1
+
+
 def gait(planned_per_s: float, most_per_s: int) -> Gait:
-    """*most_per_s*: what Airtable allows; so many of the closest steps take more than a second."""
-    return Gait(1 / planned_per_s, 1.02 / most_per_s)
+    """*most_per_s*: what Airtable allows; so many of the closest steps take more than a second, by so much that some of
+    those who pass may be held up on their way there by another tenth of one.
+    """
+    return Gait(1 / planned_per_s, (1 + HELD_UP_S) / most_per_s)
 
 
 CLOCK_MAY_DIFFER_S = 1.0

@@ -138,7 +138,7 @@ Known = Mapping[str, tuple[str, Mapping[str, str]]]
 
 def resolve(base: BaseT, tables: Sequence[SeenTable], known: Resolved[BaseT] | None = None) -> Resolved[BaseT]:
     """Match our schema to what *base* has: first by the ids of *known*, then by name whatever its case, then by the
-    names that older bases have. No field stands for two columns.
+    names that older bases have. No field stands for two columns, and no table for two of ours.
     """
     ids = _ids_of(known)
     found = {schema.key: table for schema in base.schema if (table := _table_for(schema, tables, ids))}
@@ -191,7 +191,8 @@ def _ids_of(known: Resolved[BaseT] | None) -> Known:
 def _table_for(schema: TableSchema, tables: Sequence[SeenTable], ids: Known) -> SeenTable | None:
     table_id = ids[schema.key][0] if schema.key in ids else None
     by_id = next((table for table in tables if table.id == table_id), None)
-    return by_id or _first(tables, (schema.name, *schema.also))
+    others = {each for each, _ in ids.values()}  # whatever people call them now
+    return by_id or _first([table for table in tables if table.id not in others], (schema.name, *schema.also))
 
 
 def _fields_for(schema: TableSchema, found: Mapping[str, SeenTable], ids: Known) -> Mapping[str, SeenField]:
@@ -200,7 +201,7 @@ def _fields_for(schema: TableSchema, found: Mapping[str, SeenTable], ids: Known)
     matched: dict[str, SeenField] = {}
     if known[0] == table.id:
         by_id = {key: table.by_id(field_id) for key, field_id in known[1].items() if key in schema.by_key}
-        matched = {key: seen for key, seen in by_id.items() if seen}
+        matched = {key: seen for key, seen in by_id.items() if seen and _leads_right(schema.by_key[key], seen, found)}
     for aliases in (False, True):
         for column in schema.columns:
             free = [seen for seen in table.fields if seen.id not in {each.id for each in matched.values()}]
@@ -214,9 +215,15 @@ def _match(
     column: Column, free: Sequence[SeenField], found: Mapping[str, SeenTable], *, aliases: bool
 ) -> SeenField | None:
     if column.kind is Kind.LINK:  # the other side of some other link may have the same name
-        leads_to = found[column.link].id if column.link in found else None
-        free = [seen for seen in free if seen.type == LINK_TYPE and seen.linked_to == leads_to]
+        free = [seen for seen in free if seen.type == LINK_TYPE and _leads_right(column, seen, found)]
     return _first(free, column.also if aliases else (column.name,))
+
+
+def _leads_right(column: Column, seen: SeenField, found: Mapping[str, SeenTable]) -> bool:
+    """A link that people have led to another table takes none of our records."""
+    if column.kind is not Kind.LINK or seen.type != LINK_TYPE:
+        return True
+    return column.link in found and seen.linked_to == found[column.link].id
 
 
 def _first(things: Sequence[SeenT], names: Sequence[str]) -> SeenT | None:

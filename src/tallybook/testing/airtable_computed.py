@@ -6,7 +6,7 @@ from typing import Any
 
 from tallybook.testing.airtable_evaluation import Formula, compiled
 from tallybook.testing.airtable_fields import DATES, LINK, Field
-from tallybook.testing.airtable_formula import NotUnderstood
+from tallybook.testing.airtable_formula import NotUnderstood, invalid
 from tallybook.testing.airtable_tables import Base, Record, Table
 from tallybook.testing.airtable_values import Failed, Value, number_of, text_of
 from tallybook.testing.airtable_wire import time_text
@@ -45,7 +45,7 @@ class Row:
         return self._record.modified_at
 
     def value(self, field_id: str) -> Value:
-        """Raises Failed when it cannot be computed."""
+        """Raises Failed when it cannot be computed, NotUnderstood when it is not certain."""
         field = self._table.fields.get(field_id)
         if field is None:
             raise Failed("a field that is gone")
@@ -56,7 +56,8 @@ class Row:
             return _moment(cell)
         if field.type == "checkbox":
             return 1 if cell else 0
-        return self._titles(field) if field.type == LINK else cell
+        names = self._titles(field) if field.type == LINK else cell
+        return _certain(names) if isinstance(names, list) else names
 
     def cell(self, field: Field) -> Any:
         """As the API says it; None: it is empty."""
@@ -128,6 +129,13 @@ def _formula(table: Table, field: Field) -> Formula:
         raise Failed(str(why)) from None
     table.formulas[field.id] = (table.version, ready)
     return ready
+
+
+def _certain(names: list[Value]) -> list[Value]:
+    """Names as a formula joins them. Raises NotUnderstood for one that Airtable may put into quotes there."""
+    if any(mark in text_of(name) for name in names for mark in ',"'):
+        raise invalid()
+    return names
 
 
 def _moment(cell: str) -> datetime:

@@ -1,5 +1,6 @@
 """Formulas made ready to be asked about many records."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,17 +30,29 @@ class Formula(Protocol):
 
 def compiled(text: str, table: Table) -> Formula:
     """Raises NotUnderstood, also for a field that is none and a function that is not known."""
-    node = parsed(text)
-    check_names(node, table)
-    ready = _ready(node, table)
+    try:
+        node = parsed(text)
+        check_names(node, table)
+        ready = _ready(node, table)
+    except RecursionError:
+        raise invalid() from None
 
     def reckoned(row: Row) -> Value:
         try:
-            return ready(row)
-        except (OverflowError, ValueError) as why:  # a number or a time beyond all bounds
+            return _bounded(ready(row))
+        except (ArithmeticError, ValueError) as why:  # a number or a time beyond all bounds
             raise Failed(str(why)) from None
+        except RecursionError:  # it refers to itself, by way of another perhaps
+            raise invalid() from None
 
     return reckoned
+
+
+def _bounded(value: Value) -> Value:
+    """Raises OverflowError."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise OverflowError("no number")
+    return value
 
 
 def with_ids(text: str, table: Table) -> str:

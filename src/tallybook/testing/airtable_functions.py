@@ -39,27 +39,31 @@ class Function:
 
 
 def _find(text: Value, start: Sequence[Value], within: Value, *, same_case: bool) -> int:
-    """From 1; 0: it is not there."""
+    """From 1; 0: it is not there. Raises NotUnderstood for the empty text."""
     needle, hay = text_of(text), text_of(within)
+    if not needle:
+        raise invalid()
     if not same_case:
         needle, hay = needle.lower(), hay.lower()
     return hay.find(needle, max(int(number_of(start[0])) - 1, 0) if start else 0) + 1
 
 
 def _value(text: str) -> Value:
-    if not re.fullmatch(r"\s*[-+]?[\d,]*\.?\d+\s*", text):
-        raise Failed("no number")
+    """Raises NotUnderstood: what Airtable makes of signs, shares and words is not certain."""
+    if not re.fullmatch(r"\s*[-+]?[0-9,]*\.?[0-9]+\s*", text):
+        raise invalid()
     number = float(text.replace(",", ""))
     return int(number) if number.is_integer() else number
 
 
 def _time(text: Value) -> datetime | None:
+    """Raises NotUnderstood: Airtable reads more ways to write a time than one."""
     if isinstance(text, datetime) or text is None:
         return text
     try:
         moment = datetime.fromisoformat(text_of(text))
     except ValueError:
-        raise Failed("no time") from None
+        raise invalid() from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -117,11 +121,34 @@ def _day(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+_OF_ONE_DIALECT = re.compile(r"\(\?|\\[^dDsSwWbtnr.\\/^$|?*+(){}\[\]-]|\[\[:|[*+?}]\+")
+"""Groups with a question mark, back references, classes by name: what Airtable takes otherwise, or not at all."""
+
+
 def _matches(text: Value, pattern: Value) -> int:
+    """Raises NotUnderstood."""
+    said = text_of(pattern)
+    if _OF_ONE_DIALECT.search(said):
+        raise invalid()
     try:
-        return int(re.search(text_of(pattern), text_of(text)) is not None)
+        return int(re.search(said, text_of(text), re.ASCII) is not None)
     except re.error:
         raise invalid() from None
+
+
+def _letters(text: Value) -> str:
+    """To be counted. Raises NotUnderstood where some may count as two."""
+    said = text_of(text)
+    if any(letter > "\uffff" for letter in said):
+        raise invalid()
+    return said
+
+
+def _substituted(text: str, old: str, new: str) -> str:
+    """Raises NotUnderstood for nothing that is to be replaced."""
+    if not old:
+        raise invalid()
+    return text.replace(old, new)
 
 
 def _round(number: Value, places: Sequence[Value]) -> float:
@@ -143,11 +170,11 @@ def _array_text(arguments: Sequence[Value]) -> str:
 
 def _mid(arguments: Sequence[Value]) -> str:
     start = max(int(number_of(arguments[1])) - 1, 0)
-    return text_of(arguments[0])[start : start + max(int(number_of(arguments[2])), 0)]
+    return _letters(arguments[0])[start : start + max(int(number_of(arguments[2])), 0)]
 
 
 def _right(arguments: Sequence[Value]) -> str:
-    text, length = text_of(arguments[0]), max(int(number_of(arguments[1])), 0)
+    text, length = _letters(arguments[0]), max(int(number_of(arguments[1])), 0)
     return text[max(len(text) - length, 0) :]
 
 
@@ -164,11 +191,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "LOWER": Function(lambda _, of: text_of(of[0]).lower()),
     "UPPER": Function(lambda _, of: text_of(of[0]).upper()),
     "TRIM": Function(lambda _, of: text_of(of[0]).strip()),
-    "LEN": Function(lambda _, of: len(text_of(of[0]))),
-    "LEFT": Function(lambda _, of: text_of(of[0])[: max(int(number_of(of[1])), 0)], 2, 2),
+    "LEN": Function(lambda _, of: len(_letters(of[0]))),
+    "LEFT": Function(lambda _, of: _letters(of[0])[: max(int(number_of(of[1])), 0)], 2, 2),
     "RIGHT": Function(lambda _, of: _right(of), 2, 2),
     "MID": Function(lambda _, of: _mid(of), 3, 3),
-    "SUBSTITUTE": Function(lambda _, of: text_of(of[0]).replace(text_of(of[1]), text_of(of[2])), 3, 3),
+    "SUBSTITUTE": Function(lambda _, of: _substituted(*map(text_of, of)), 3, 3),
     "ARRAYJOIN": Function(lambda _, of: _array_text(of), 1, 2),
     "CONCATENATE": Function(lambda _, of: "".join(map(text_of, of)), 1, None),
     "EXACT": Function(lambda _, of: int(text_of(of[0]) == text_of(of[1])), 2, 2),

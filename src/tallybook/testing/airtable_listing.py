@@ -82,6 +82,8 @@ class Listings:
         records = [table.records[record_id] for record_id in ids if record_id in table.records]
         form = form_of(base, table, fields, told, self._now())
         said: dict[str, Any] = {"records": [form(record) for record in records]}
+        if not offset and len(listing.ids) <= size:
+            del self._begun[listing_id]  # nobody can go on with it
         if start + size < len(listing.ids):
             said["offset"] = f"{listing_id}/{listing.ids[start + size]}"
             listing.starts[said["offset"]] = start + size
@@ -96,7 +98,7 @@ class Listings:
         listing_id = new_id("itr")
         self._begun[listing_id] = _Listing(table.id, [record.id for record in found[:most]], now)
         while len(self._begun) > MOST_LISTINGS:
-            self._begun.popitem(last=False)
+            self._begun.popitem(last=False)  # the one that nobody has gone on with for longest
         return listing_id
 
     def _place(self, listing_id: str, table: Table, offset: str) -> tuple[_Listing, int]:
@@ -107,6 +109,7 @@ class Listings:
         if offset and offset not in listing.starts:
             raise offset_gone()
         listing.used_at = now
+        self._begun.move_to_end(listing_id)
         return listing, listing.starts.get(offset, 0)
 
 

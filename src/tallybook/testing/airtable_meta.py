@@ -137,8 +137,14 @@ def _check_options(where: str, kind: str, options: object) -> None:
     choices = options.get("choices", [])
     if not isinstance(choices, list) or not all(isinstance(_name_in(one), str) for one in choices):
         raise _bad_options(f"{where}: choices must be an array of objects with a name")
-    if not isinstance(options.get("linkedTableId", ""), str):
+    names = [str(_name_in(one)).strip().lower() for one in choices]
+    if not all(names) or len(set(names)) < len(names):
+        raise _bad_options(f"{where}: each of the choices must have a name of its own")
+    if not str(options.get("linkedTableId", "tbl")).startswith("tbl"):
         raise _bad_options(f"{where}: linkedTableId must be the id of a table")
+    foreign = sorted(options.keys() & {"recordLinkFieldId", "fieldIdInLinkedTable", "isReversed", "inverseLinkFieldId"})
+    if foreign:
+        raise _bad_options(f"{where}: {', '.join(foreign)} cannot be given")
 
 
 def _name_in(told: object) -> object:

@@ -119,7 +119,7 @@ def body_of(exchange: Exchange) -> Mapping[str, Any]:
         raise Refused(413, "REQUEST_BODY_TOO_LARGE", "The request exceeded the maximum allowed payload size")
     try:
         told = json.loads(exchange.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused(400, "INVALID_REQUEST_BODY", "Could not parse request body") from None
     if not isinstance(told, dict):
         raise invalid("Invalid request: the body must be an object")
