@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from tallybook.airtable.client import AirtableDoor
-from tallybook.airtable.errors import AirtableError, LostAnswer, Misconfigured, NotNow
+from tallybook.airtable.errors import AirtableError, BadRow, LostAnswer, Misconfigured, NotNow
 from tallybook.airtable.pacing import Pace
 from tallybook.airtable.resolved import ResolvedTable, resolve
 from tallybook.airtable.seen import OperatorBase, SeenField, SeenTable
@@ -81,6 +81,21 @@ def test_keys_that_come_back_otherwise_are_matched_by_their_order(
         assert door.upsert(jobs, {"a ": {}, "b ": {}}).ids == {"a ": "rec1", "b ": "rec2"}
         with pytest.raises(LostAnswer):
             door.upsert(jobs, {"a": {}, "b": {}, "c": {}})
+
+
+def test_an_answer_about_other_rows_says_nothing_of_ours(answered: Opened, jobs: ResolvedTable[OperatorBase]) -> None:
+    with answered(as_json({"records": [record(1, "a")]})) as door:
+        assert list(door.update(jobs, {"rec1": {}})) == ["rec1"]
+        with pytest.raises(LostAnswer):
+            door.update(jobs, {"rec2": {}})
+
+
+def test_why_a_row_was_refused_is_told_though_the_table_cannot_be_read(
+    answered: Opened, jobs: ResolvedTable[OperatorBase]
+) -> None:
+    refused = {"error": {"type": "SOMETHING_NEW", "message": "No"}}
+    with answered(Reply(422, json.dumps(refused).encode())) as door, pytest.raises(BadRow, match="SOMETHING_NEW"):
+        door.upsert(jobs, {"a": {}})
 
 
 def test_what_stands_before_airtable_and_repeats_the_token_is_not_repeated(
