@@ -10,7 +10,7 @@ from tallybook.domain.history import NO_ROW, PastRun, plan
 from tallybook.domain.history_report import Written
 from tallybook.domain.history_rows import OldRow
 from tallybook.domain.run import Basis, JobType, OperationName, Origin, Status, Trigger
-from tallybook.ledger import misreports, read, telling
+from tallybook.ledger import misreports, read
 from tallybook.ledger.following import FollowerBook
 from tallybook.ledger.history import would_write
 from tallybook.ledger.ledger import Ledger
@@ -84,7 +84,7 @@ def test_no_follower_takes_history_for_news(books: Ledger, clock: Clock) -> None
     clock.pass_by(hours=1)
     assert list(follower.changed()) == []
     assert list(follower.made_since(clock.now - timedelta(days=3000))) == []
-    assert [each.told_version for each in telling.tellings_of(books.database, "mirror", RUN)] == [None] * 3
+    assert [(each.told_version, each.behind) for each in follower.tellings(RUN)] == [(None, False)] * 3
     with books.database.reading() as connection:
         assert connection.execute(sa.select(runs.c.changed_at)).all() == [(None,)]
 
