@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from tallybook.stores.sql import SqlClients
 
 if TYPE_CHECKING:
     from tallybook.airtable.client import AirtableDoor
+    from tallybook.domain.alert import Alarms
     from tallybook.domain.following import Follower
     from tallybook.domain.ports import Harvester
     from tallybook.engine.engine import Engine
@@ -279,8 +280,20 @@ class App:
 
     @property
     def followers(self) -> "Sequence[Follower]":
-        """Who is told of runs."""
-        return [each for each in (self.mirror,) if each is not None]
+        """Who is told of runs. Raises BadSetting."""
+        from tallybook.followers.mailing import mailing
+
+        return [*(each for each in (self.mirror,) if each is not None), *mailing(self.settings)]
+
+    @property
+    def alarms(self) -> "Alarms":
+        """What somebody is to know at once, and through what. Raises BadSetting."""
+        from tallybook.followers.alert_channels import channels_of
+        from tallybook.settings.alarms import alarms_of
+        from tallybook.tracking.spooled import spooled_in
+
+        asked, followers = self.settings.alerts, [each.name for each in self.followers]
+        return alarms_of(asked, channels_of, self.budgets, followers, partial(spooled_in, self.spool_folder))
 
     @property
     def limits(self) -> "Limits":
@@ -310,11 +323,11 @@ class App:
         return list({each.schedule_id: each for each in made}.values())
 
     def engine(self, *, keeps_schedules: bool = False) -> "Engine":
-        """A launched engine; whoever asks closes it. *keeps_schedules*: it starts runs when they are due."""
+        """A launched engine; whoever asks closes it. *keeps_schedules*: it starts runs when due, and alerts."""
         from tallybook.engine.engine import Engine
         from tallybook.engine.schedule import Timetable
 
-        timetable = Timetable(self.schedules, self.run_id_style) if keeps_schedules else None
+        timetable = Timetable(self.schedules, self.run_id_style, self.alarms) if keeps_schedules else None
         return Engine(self.ledger, self.visited, self.operations, self.limits, timetable, followers=self.followers)
 
     @property

@@ -40,7 +40,7 @@ def stamp(instant: datetime) -> str:
 
 
 def read_stamp(text: str | None) -> datetime | None:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") if text else None
+    return datetime.fromisoformat(text) if text else None
 
 
 def metadata() -> sa.MetaData:

@@ -1,8 +1,10 @@
 """The command line in this process: its words in, its code and what it said out."""
 
 import json
+import logging
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,8 +76,12 @@ def empty_books(home: Path, sqlite_books: SqliteBooks) -> None:
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
+def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    """What it makes of the log is over with the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield Cli(capsys)
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture(scope="session")

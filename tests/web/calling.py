@@ -8,9 +8,11 @@ from urllib.parse import quote
 import httpx
 from fastapi.routing import APIRoute
 
+from tallybook.web.pages.page import PageRoute
 from tallybook.web.server import PUBLIC, ROUTERS
 
 RUN, DRIVEN, CLIENT, LEAD = "261123-120000", "261123-130000", "acme", "lead of acme"
+ALERT = "a1e5700000"
 """*RUN* is reported by another program, *DRIVEN* one of ours that waits."""
 
 
@@ -49,10 +51,13 @@ SAMPLES: Mapping[str, Sample] = {
     "list_clients": Sample(),
     "show_client": Sample(),
     "why": Sample(),
+    "list_open_alerts": Sample(),
+    "acknowledge_alert": Sample(),
     "smart_resume": Sample(202, {"stream": 8}),
     "smart_resume_status": Sample(),
     "openapi_json": Sample(),
     "docs": Sample(),
+    "metrics": Sample(),
     "healthz": Sample(),
     "readyz": Sample(),
     "apify": Sample(json={"eventType": "TEST"}),
@@ -61,8 +66,9 @@ SAMPLES: Mapping[str, Sample] = {
 
 
 def routes() -> list[APIRoute]:
-    """All of them, in the order of SAMPLES."""
+    """All of the API, in the order of SAMPLES. The pages have tests of their own."""
     found = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    found = [route for route in found if not isinstance(route, PageRoute)]
     return sorted(found, key=lambda route: list(SAMPLES).index(route.name))
 
 
@@ -81,7 +87,7 @@ def method_of(route: APIRoute) -> str:
 
 def path_of(route: APIRoute, *, run_id: str | None = None, client_id: str = CLIENT) -> str:
     """Its path with the ids of the sample, or with these."""
-    named = {"run_id": run_id or SAMPLES[route.name].run_id, "client_id": client_id, "lead_id": LEAD}
+    named = {"run_id": run_id or SAMPLES[route.name].run_id, "client_id": client_id, "lead_id": LEAD, "alert_id": ALERT}
     return route.path_format.format(**{name: quote(value, safe="") for name, value in named.items()})
 
 

@@ -20,7 +20,7 @@ from tallybook.ledger.ledger import Ledger
 from tallybook.ledger.write import starts
 from tallybook.ledger.write.starts import Request
 from tests.ledger.scenes import asked, begun, called, closed, failed, frozen, planned, recorded, scored
-from tests.web.calling import DRIVEN, LEAD, RUN
+from tests.web.calling import ALERT, DRIVEN, LEAD, RUN
 
 V1 = "/api/v1"
 READ_WITHIN_S = 20.0
@@ -70,6 +70,15 @@ def everything(app: App) -> None:
     style = starts.RunIdStyle()
     books.do(lambda tx: starts.start(_at(tx, DRIVEN), starts.Start(Request(stream=1), style=style)))
     books.do(starts.plan, DRIVEN, app.clients.of_stream(1, ()))
+    alerted(books, ALERT)
+
+
+def alerted(books: Ledger, alert_id: str, client_id: str | None = "acme", text: str = "Something is wrong") -> None:
+    """An alert that is open."""
+    statement = (
+        "INSERT INTO @alerts (alert_id, kind, fingerprint, client_id, text, raised_at) VALUES (?, 'spool', ?, ?, ?, ?)"
+    )
+    books.do(lambda tx: tx.execute(statement, (alert_id, alert_id, client_id, text, tx.stamp)))
 
 
 def _at(tx: Tx, run_id: str) -> Tx:

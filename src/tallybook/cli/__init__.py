@@ -44,6 +44,7 @@ NOUNS: Mapping[str, Noun] = {
     "usage": Noun("Tokens and money"),
     "audit": Noun("Recompute every total and name each difference"),
     "doctor": Noun("Check everything that can be wrong, and say how to mend it"),
+    "alert": Noun("What is wrong just now, and who is told", "list, ack, test"),
     "webhook": Noun("What providers have told us", "list, replay, test"),
     "import": Noun("Books of other systems, taken into these", "airtable-history"),
     "mirror": Noun("The books in your Airtable", "setup, sync, verify, repair, rebuild, status"),

@@ -40,16 +40,19 @@ def _findings(ctx: typer.Context) -> Findings:
     try:
         yield from doctor_machine.settings(ctx)
         with opened(ctx) as app:
-            yield from _of_app(app)
+            yield from findings_of(app)
     except BadSetting as error:
         yield wrong("settings", str(error), "Nothing else can be checked before that is mended.")
 
 
-def _of_app(app: "App") -> Findings:
+def findings_of(app: "App") -> Findings:
+    """All but what is checked of settings before there is an app."""
     from tallybook.cli import (
         doctor_airtable,
+        doctor_alerts,
         doctor_figures,
         doctor_machine,
+        doctor_mail,
         doctor_outside,
         doctor_runs,
         doctor_spool,
@@ -62,7 +65,7 @@ def _of_app(app: "App") -> Findings:
     if any(each.level is Level.WRONG for each in database) or not doctor_machine.has_books(app):
         yield notice("books", "The books were not looked into.")
         return
-    outside = (*doctor_outside.CHECKS, *doctor_airtable.CHECKS)
+    outside = (*doctor_outside.CHECKS, *doctor_airtable.CHECKS, *doctor_mail.CHECKS, *doctor_alerts.CHECKS)
     for check in (doctor_machine.files, *doctor_runs.CHECKS, *outside, *doctor_figures.CHECKS):
         yield from _tried(check, app)
 

@@ -26,8 +26,10 @@ def flags_of(ctx: typer.Context) -> dict[str, object]:
 def opened(ctx: typer.Context, **settings: object) -> "Iterator[App]":
     """The app of this command; closed at its end. *settings*: given by flags of the command. Raises BadSetting."""
     from tallybook.app import open_app
+    from tallybook.settings.logs import configure
 
     app = open_app({**flags_of(ctx), **settings})
+    configure(app.settings)
     try:
         yield app
     finally:

@@ -25,9 +25,10 @@ def command(
     What is in flight then is handed back, and the next process goes on with it.
     """
     with opened(ctx, **{"server.host": host, "server.port": port}) as app:
+        from tallybook.cli.doctor import findings_of
         from tallybook.web.serving import serve
 
-        serve(app, works=not books_only, begun=_say_begun)
+        serve(app, works=not books_only, begun=_say_begun, checks=findings_of)
     output.note("Stopped; what was in flight was handed back.")
 
 

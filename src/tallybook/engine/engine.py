@@ -11,6 +11,7 @@ from tallybook.domain.following import Follower
 from tallybook.domain.ports import Clients, Operation
 from tallybook.domain.run import OperationName
 from tallybook.engine import queues
+from tallybook.engine.alarm import Alarm
 from tallybook.engine.lease import Slot
 from tallybook.engine.runner import Limits, Runner
 from tallybook.engine.schedule import Keeper, Timetable
@@ -25,7 +26,8 @@ LET_GO_S = 10.0
 class Engine:
     """Takes up whatever waits in the ledger, until closed. One per process; use it as a context manager.
 
-    *timetable*: the schedules it keeps; without one it starts no run by itself. *followers*: who is told of runs.
+    *timetable*: what it keeps; without one it starts no run by itself, and raises no alert. *followers*: who is told of
+    runs.
 
     Raises SlotsTaken, LedgerUnavailable.
     """
@@ -42,6 +44,9 @@ class Engine:
     ) -> None:
         self._nudged = threading.Event()
         self._tellers = [Teller(ledger, each) for each in followers]
+        self._alarm = (
+            Alarm(ledger, timetable.alarms) if timetable is not None and timetable.alarms is not None else None
+        )
         self._slot = Slot(ledger.database)
         self.executor = self._slot.executor
         self._runner = Runner(ledger, clients, operations, limits=limits, executor=self.executor, ended=self.nudge)
@@ -64,6 +69,8 @@ class Engine:
         self._watcher.start()
         for teller in self._tellers:
             teller.start()
+        if self._alarm is not None:
+            self._alarm.start()
         self.nudge()
 
     def nudge(self) -> None:
@@ -86,6 +93,8 @@ class Engine:
         *grace_s*: so long, calls in flight are waited for, since they are paid for; no other is made.
         """
         self._queues.stop_claiming()
+        if self._alarm is not None:
+            self._alarm.close()
         self._wind_down(grace_s)
         for teller in self._tellers:
             teller.close()

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from tallybook.domain.budget import Budgets
 from tallybook.domain.client import Client
+from tallybook.domain.concern import concerning
 from tallybook.domain.errors import LedgerUnavailable, ProviderStop, StoreUnavailable, WriterDied
 from tallybook.domain.lead import Lead
 from tallybook.domain.outcome import FailReason, LeadId, Outcome, Versions
@@ -147,9 +148,10 @@ class Runner:
         While the ledger cannot be reached it waits: nothing is worked on that could not be booked.
         """
         key = ClientKey(run_id, client_id)
-        while not outlive(partial(self._take_up, key), f"client {client_id} of run {run_id}"):
-            if self._closed.wait(LEDGER_AGAIN_AFTER_S):
-                return
+        with concerning(run=run_id, client=client_id):
+            while not outlive(partial(self._take_up, key), f"client {client_id} of run {run_id}"):
+                if self._closed.wait(LEDGER_AGAIN_AFTER_S):
+                    return
 
     def _take_up(self, key: ClientKey) -> None:
         try:
@@ -216,7 +218,8 @@ class Runner:
         save_unsaved(self._ledger, store, key.client_id)
         for name in OperationName:
             if name in request.operations and not (work.told or work.waiting):
-                self._work_operation(OperationKey(*key, name), tenant, work, request.limit_of(name))
+                with concerning(operation=name.value):
+                    self._work_operation(OperationKey(*key, name), tenant, work, request.limit_of(name))
         if work.told:
             save_unsaved(self._ledger, store, key.client_id, key.run_id)
 

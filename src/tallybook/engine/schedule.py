@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from typing import Any
 
+from tallybook.domain.alert import Alarms
 from tallybook.domain.errors import Busy, Conflict, RunIdsExhausted
 from tallybook.domain.schedule import Missed, Schedule
 from tallybook.ledger import schedules as ledger_schedules
@@ -37,10 +38,11 @@ _LARGEST_JUMP = timedelta(hours=3)
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """What a server keeps. *style*: of the ids of the runs it starts."""
+    """What a server keeps. *style*: of the ids of the runs it starts. *alarms*: what it raises alerts for."""
 
     schedules: Sequence[Schedule]
     style: RunIdStyle = field(default_factory=RunIdStyle)
+    alarms: Alarms | None = None
 
 
 # -- when ------------------------------------------------------------------------------------------------------------

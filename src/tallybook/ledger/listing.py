@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tallybook.database import Database, stamp
 from tallybook.domain.client import ClientId
 from tallybook.domain.errors import NotFound
-from tallybook.domain.run import ClientRun, Run, Status
+from tallybook.domain.run import ClientRun, JobType, Run, Status
 from tallybook.ledger import read
 from tallybook.ledger.read import Event
 from tallybook.ledger.tables import SCOPE_OF_RUN, client_runs, events, runs
@@ -40,6 +40,7 @@ class Wanted:
     since: datetime | None = None
     of_client: ClientId | None = None
     tenant: ClientId | None = None
+    job_type: JobType | None = None
 
 
 def page_of_runs(database: Database, wanted: Wanted, *, after: tuple[str, str] | None, limit: int) -> list[Run]:
@@ -65,7 +66,8 @@ def _conditions(wanted: Wanted) -> Sequence[sa.ColumnElement[bool]]:
     concerning = [_concerns(each) for each in (wanted.of_client, wanted.tenant) if each is not None]
     since = [] if wanted.since is None else [runs.c.created_at >= stamp(wanted.since)]
     status = [runs.c.status.in_(wanted.statuses)] if wanted.statuses else []
-    return [*concerning, *since, *status]
+    job_type = [] if wanted.job_type is None else [runs.c.job_type == wanted.job_type.value]
+    return [*concerning, *since, *status, *job_type]
 
 
 def _concerns(client_id: ClientId) -> sa.ColumnElement[bool]:

@@ -62,10 +62,15 @@ def standings(database: Database, schedule_ids: Sequence[str]) -> Mapping[str, S
 
 def missed_since(database: Database, since: datetime) -> Sequence[MissedRun]:
     """What was due after that instant and missed, whatever schedule it belongs to, newest first."""
-    statement = sa.select(missed_runs).where(missed_runs.c.due_at > stamp(since))
     with database.reading() as connection:
-        found = connection.execute(statement.order_by(missed_runs.c.due_at.desc(), missed_runs.c.schedule_id))
-        return [_missed(row) for row in found.mappings()]
+        return missed_in(connection, since)
+
+
+def missed_in(connection: sa.Connection, since: datetime) -> Sequence[MissedRun]:
+    """`missed_since`, on an open connection."""
+    statement = sa.select(missed_runs).where(missed_runs.c.due_at > stamp(since))
+    found = connection.execute(statement.order_by(missed_runs.c.due_at.desc(), missed_runs.c.schedule_id))
+    return [_missed(row) for row in found.mappings()]
 
 
 def _standing(connection: sa.Connection, schedule_id: str) -> Standing:
@@ -78,10 +83,11 @@ def _standing(connection: sa.Connection, schedule_id: str) -> Standing:
         sa.select(missed_runs).where(of_it).order_by(missed_runs.c.due_at.desc()).limit(1)
     ).mappings()
     last = next((_missed(row) for row in newest), None)
-    return Standing(_at(checked_at) if checked_at else None, _last_run(connection, schedule_id), int(count), last)
+    return Standing(_at(checked_at) if checked_at else None, last_run_of(connection, schedule_id), int(count), last)
 
 
-def _last_run(connection: sa.Connection, schedule_id: str) -> LastRun | None:
+def last_run_of(connection: sa.Connection, schedule_id: str) -> LastRun | None:
+    """The newest run that it started."""
     first = key_prefix(schedule_id)
     key = runs.c.idempotency_key
     row = connection.execute(

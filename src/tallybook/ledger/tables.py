@@ -293,4 +293,13 @@ alerts = table(
     time("raised_at", null=False),
     time("told_at"),
     time("acknowledged_at"),
+    sa.Column("about", ID, nullable=False, server_default=""),
+    time("cleared_at"),
+    sa.Index("ix_alerts_raised_at", "raised_at", "alert_id"),
+    sa.Index(
+        "ix_alerts_open",
+        "raised_at",
+        sqlite_where=sa.text("cleared_at IS NULL"),
+        postgresql_where=sa.text("cleared_at IS NULL"),
+    ),
 )

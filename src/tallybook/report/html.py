@@ -36,7 +36,7 @@ th:first-child, td:first-child { min-width: 7rem }
 }
 ul { margin: 0; padding-left: 1.2rem } code { overflow-wrap: anywhere } .note { color: var(--dim); font-size: .9em }
 """
-_TONES = {
+TONES = {
     Status.COMPLETED: "good",
     Status.COMPLETED_WITH_ERRORS: "fair",
     Status.PAUSED: "fair",
@@ -49,18 +49,22 @@ _TONES = {
 def html_report(run: Run, *, previous: Run | None = None, leads: LeadFigures | None = None) -> str:
     """The whole report. Everything that comes from outside is escaped."""
     found = content(run, previous=previous, leads=leads)
-    body = "\n".join(filter(None, _sections(found)))
+    csp = "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+    return page(f"{found.title}: {words.plain(found.status)}", sections(found), css=CSS, head=csp)
+
+
+def page(title: str, body: Iterable[str], *, css: str, head: str = "") -> str:
+    """*body*: parts of HTML; empty ones are left out."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(found.title)}: {escape(words.plain(found.status))}</title>\n<style>{CSS}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+        f"{head and head + chr(10)}<title>{escape(title)}</title>\n<style>{css}</style>\n</head>\n"
+        f"<body>\n<main>\n{chr(10).join(filter(None, body))}\n</main>\n</body>\n</html>\n"
     )
 
 
-def _sections(found: Content) -> Iterable[str]:
-    tone = _TONES.get(found.status, "")
+def sections(found: Content) -> Iterable[str]:
+    tone = TONES.get(found.status, "")
     yield f"<h1>{escape(found.title)}</h1>"
     yield from (f'<p class="dim">{escape(each)}</p>' for each in found.circumstances)
     yield f'<p class="verdict {tone}">{words.SIGNS[found.status]} {escape(found.verdict)}</p>'
@@ -68,8 +72,8 @@ def _sections(found: Content) -> Iterable[str]:
     yield _clients(found)
     if found.leads:
         yield f"<p>{escape(found.leads)}</p>"
-    yield _list("Why", [f"{each.number:,} {each.kind}: {each.reason} ({each.meaning})" for each in found.reasons])
-    yield _list("Cost", found.cost)
+    yield listing("Why", [f"{each.number:,} {each.kind}: {each.reason} ({each.meaning})" for each in found.reasons])
+    yield listing("Cost", found.cost)
     yield _claims(found)
     yield _commands(found)
 
@@ -79,25 +83,23 @@ def _changes(found: Content) -> str:
         return ""
     heading = f"Since run {found.previous}"
     if not found.changes:
-        return _list(heading, ["no figure is different"])
-    return _table(
-        heading, ("", "now", "was", "difference"), [_change(each.name, *each.shown) for each in found.changes]
-    )
+        return listing(heading, ["no figure is different"])
+    return table(heading, ("", "now", "was", "difference"), [_change(each.name, *each.shown) for each in found.changes])
 
 
 def _change(name: str, before: str, after: str, difference: str) -> str:
-    return _row((name, after, before, difference))
+    return cells_of((name, after, before, difference))
 
 
 def _clients(found: Content) -> str:
     if not found.rows:
         return ""
-    return _table("Clients", ("", *HEADINGS), [_client(row) for row in found.rows], shape="wide figures")
+    return table("Clients", ("", *HEADINGS), [_client(row) for row in found.rows], shape="wide figures")
 
 
 def _client(row: Row) -> str:
     name = escape(row.name if row.within or row.status is None else f"{words.SIGNS[row.status]} {row.name}")
-    status = f' <span class="note {_TONES.get(row.status, "")}">{_said(row)}</span>' if row.status else ""
+    status = f' <span class="note {TONES.get(row.status, "")}">{_said(row)}</span>' if row.status else ""
     cells = "".join(f"<td>{escape(cell)}</td>" for cell in _figures(row))
     opening = '<tr class="within">' if row.within else "<tr>"
     return f"{opening}<td>{name}{status}</td>{cells}</tr>"
@@ -113,9 +115,9 @@ def _said(row: Row) -> str:
 
 
 def _claims(found: Content) -> str:
-    rows = [_row((each.who, each.field, each.value)) for each in found.claims]
+    rows = [cells_of((each.who, each.field, each.value)) for each in found.claims]
     heading = "Claims: said by the reporting program, not counted by Tallybook"
-    return _table(heading, ("of", "field", "claimed"), rows) if rows else ""
+    return table(heading, ("of", "field", "claimed"), rows) if rows else ""
 
 
 def _commands(found: Content) -> str:
@@ -123,13 +125,13 @@ def _commands(found: Content) -> str:
     return f"<h2>Next</h2>\n<ul>{items}</ul>"
 
 
-def _list(heading: str, texts: Sequence[str]) -> str:
+def listing(heading: str, texts: Sequence[str]) -> str:
     if not texts:
         return ""
     return f"<h2>{escape(heading)}</h2>\n<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
 
 
-def _table(heading: str, names: Sequence[str], rows: Sequence[str], *, shape: str = "wide") -> str:
+def table(heading: str, names: Sequence[str], rows: Sequence[str], *, shape: str = "wide") -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     return (
         f'<h2>{escape(heading)}</h2>\n<div class="{shape}"><table>\n<thead><tr>{head}</tr></thead>\n'
@@ -137,5 +139,6 @@ def _table(heading: str, names: Sequence[str], rows: Sequence[str], *, shape: st
     )
 
 
-def _row(cells: Sequence[str]) -> str:
+def cells_of(cells: Sequence[str]) -> str:
+    """A row of plain cells."""
     return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"

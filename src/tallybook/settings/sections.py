@@ -38,6 +38,10 @@ _BEFORE_ANY_BILL = Money.usd("0.05")
 _TIMEOUT = whole(1, WEEK_S)
 _TOKENS = whole(0, MOST_TOKENS)
 _PORT = whole(0, 65_535)
+_DIGEST = readers.matching("off|daily|weekly", "off, daily or weekly")
+_EACH = readers.matching("all|unwell", "all, or unwell: those that did not complete well")
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_QUIET_HOURS = readers.matching(f"{_CLOCK}-{_CLOCK}", "two times of a day such as 22:00-07:00")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,14 @@ class Mail:
         str | None, Spec(readers.address, "who the report is from", "Tallybook <tallybook@example.org>", key="from")
     ] = None
     to: Annotated[tuple[str, ...], Spec(readers.addresses, "who gets the report", ["you@example.org"])] = ()
+    digest: Annotated[str, Spec(_DIGEST, "all runs of a day or a week in one mail: off, daily or weekly")] = "off"
+    digest_hour: Annotated[
+        int, Spec(whole(0, 23), "when it is sent, by the clocks of run_id.timezone; weekly: on Mondays")
+    ] = 7
+    each: Annotated[
+        str | None,
+        Spec(_EACH, "runs with a mail of their own: all, or unwell; without it all, but with a digest unwell", "all"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,31 @@ class Alerts:
         tuple[Secret, ...],
         Spec(readers.alert_urls, "where alerts go, as Apprise URLs", ["ntfy://ntfy.example.org/topic"], secret=True),
     ] = ()
+    quiet_h: Annotated[int, Spec(whole(0, 168), "hours in which the same thing is not told again")] = 6
+    quiet_hours: Annotated[
+        str | None, Spec(_QUIET_HOURS, "every day nothing is told then, but afterwards what is still so", "22:00-07:00")
+    ] = None
+    timezone: Annotated[ZoneInfo, Spec(readers.timezone, "whose clocks the quiet hours mean")] = UTC
+    stuck_after_min: Annotated[
+        int, Spec(whole(5, 10_080), "minutes of silence after which an open run counts as stuck")
+    ] = 60
+    errors_percent: Annotated[
+        int, Spec(whole(1, 101), "of a run's leads failed, from which on it is worth an alert; 101: never")
+    ] = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    format: Annotated[
+        str, Spec(readers.matching("auto|text|json", "auto, text or json"), "text, json, or auto: text on a terminal")
+    ] = "auto"
+    level: Annotated[
+        str,
+        Spec(
+            readers.matching("debug|info|warning|error", "debug, info, warning or error"),
+            "what is worth a line: debug, info, warning or error",
+        ),
+    ] = "warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +281,7 @@ class Settings:
     harvesting: Harvesting = field(default_factory=Harvesting)
     mail: Mail = field(default_factory=Mail)
     alerts: Alerts = field(default_factory=Alerts)
+    log: Log = field(default_factory=Log)
     server: Server = field(default_factory=Server)
     run_id: RunIds = field(default_factory=RunIds)
     debug: Debug = field(default_factory=Debug)

@@ -140,10 +140,10 @@ async def why(
 ) -> Response:
     """Newest first, with what the client's store holds of the lead now. A profile URL does for the id."""
     refuse_other_tenant(access, client_id)
-    return answer(request, await run_in_threadpool(_why, house.app, client_id, lead_id))
+    return answer(request, await run_in_threadpool(why_facts, house.app, client_id, lead_id))
 
 
-def _why(app: App, client_id: ClientId, text: str) -> dict[str, Any]:
+def why_facts(app: App, client_id: ClientId, text: str) -> dict[str, Any]:
     """Raises NotFound when neither store nor books know the lead."""
     store = app.clients.store(client_id)
     for lead_id in lead_ids_meant_by(text):

@@ -1,7 +1,8 @@
 """What every route of one server has at hand."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends, Request
 
@@ -13,15 +14,36 @@ if TYPE_CHECKING:
     from tallybook.engine.engine import Engine
 
 
+class Finding(Protocol):
+    """What a check has found. *level*: ok, notice or wrong; *mend*: what to do, empty where there is nothing to do."""
+
+    @property
+    def check(self) -> str: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def said(self) -> str: ...
+    @property
+    def mend(self) -> str: ...
+
+
+Checks = Callable[[App], Iterable[Finding]]
+"""Everything that can be wrong, looked at. Handed in by whoever serves: the checks live with the command line."""
+
+
 @dataclass(slots=True)
 class House:
-    """*engine*: None where the server only keeps books. *ready*: it has begun; *leaving*: it was told to stop."""
+    """*engine*: None where the server only keeps books. *ready*: it has begun; *leaving*: it was told to stop.
+
+    *checks*: what `doctor` checks; None: nobody has said.
+    """
 
     app: App
     doorkeeper: Doorkeeper
     engine: "Engine | None" = None
     ready: bool = False
     leaving: bool = False
+    checks: Checks | None = None
 
     @property
     def ledger(self) -> Ledger:

@@ -9,10 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from tallybook import __version__
 from tallybook.app import App
 from tallybook.web import (
+    alerts,
     events,
     figures,
     health,
+    metrics,
     openapi,
+    pages,
     problems,
     reporting,
     runs,
@@ -20,10 +23,11 @@ from tallybook.web import (
     starting,
     webhooks,
 )
+from tallybook.web.counted import Counted, Counts
 from tallybook.web.doorkeeper import Doorkeeper
 from tallybook.web.edge import Edge
 from tallybook.web.guard import refuse_unguarded
-from tallybook.web.house import House
+from tallybook.web.house import Checks, House
 from tallybook.web.quick import Shortcut
 
 ROUTERS: Sequence[APIRouter] = (
@@ -32,10 +36,13 @@ ROUTERS: Sequence[APIRouter] = (
     starting.router,
     events.router,
     figures.router,
+    alerts.router,
     smart_resume.router,
     openapi.router,
     health.router,
+    metrics.router,
     webhooks.router,
+    pages.router,
 )
 """A new part of the API is one file with a router, and its line here."""
 PUBLIC = ("/healthz", "/readyz", "/webhooks/apify")
@@ -43,12 +50,13 @@ PUBLIC = ("/healthz", "/readyz", "/webhooks/apify")
 DESCRIPTION = "Runs multi-tenant AI batch jobs and keeps exact books of them."
 
 
-def make_app(app: App, *, works: bool = True) -> FastAPI:
+def make_app(app: App, *, works: bool = True, checks: Checks | None = None) -> FastAPI:
     """The server for *app*, which stays open until its end. *works*: it also does what is due, not only keeps books.
+    *checks*: what the Doctor page looks at.
 
     Raises RuntimeError for a route without a guard.
     """
-    house = House(app, Doorkeeper(lambda: app.ledger, app.webhook_secrets))
+    house = House(app, Doorkeeper(lambda: app.ledger, app.webhook_secrets), checks=checks)
 
     @asynccontextmanager
     async def lifespan(_api: FastAPI) -> AsyncIterator[None]:
@@ -76,5 +84,7 @@ def make_app(app: App, *, works: bool = True) -> FastAPI:
         api.router.routes.extend(router.routes)  # included, they would be searched twice, and not seen by whoever looks
     api.add_middleware(Shortcut, routes=api.router.routes)
     api.add_middleware(Edge)
-    refuse_unguarded(api, PUBLIC)
+    api.state.counts = Counts()
+    api.add_middleware(Counted, counts=api.state.counts, routes=api.router.routes)
+    refuse_unguarded(api, (*PUBLIC, *pages.PUBLIC))
     return api

@@ -10,6 +10,7 @@ import uvicorn
 from tallybook.app import App
 from tallybook.domain.errors import BadSetting
 from tallybook.ledger.tokens import list_tokens
+from tallybook.web.house import Checks
 from tallybook.web.server import make_app
 
 BACKLOG = 2048
@@ -18,15 +19,16 @@ PROXIES = "127.0.0.1"
 """Whose word counts for where a request comes from: a proxy on this machine."""
 
 
-def serve(app: App, *, works: bool, begun: Callable[[str], None]) -> None:
+def serve(app: App, *, works: bool, begun: Callable[[str], None], checks: Checks | None = None) -> None:
     """Answer until SIGINT or SIGTERM; then take nothing more, hand back what is in flight, and return.
 
-    *begun*: told the address once requests are answered. Raises BadSetting when it cannot listen there, or should not.
+    *begun*: told the address once requests are answered. *checks*: what the Doctor page looks at. Raises BadSetting
+    when it cannot listen there, or should not.
     """
     _refuse_open_door(app)
     listener = _listen(app.settings.server.host, app.settings.server.port)
     host, port = listener.getsockname()[:2]
-    api = make_app(app, works=works)
+    api = make_app(app, works=works, checks=checks)
     config = uvicorn.Config(
         api,
         http="httptools",
