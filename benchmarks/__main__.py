@@ -24,6 +24,7 @@ BENCHMARKS = (
     "deliveries",
     "mirror",
     "schema",
+    "pages",
 )
 
 

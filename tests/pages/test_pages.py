@@ -104,7 +104,7 @@ def test_looking_changes_nothing(admin: Visitor, app: App) -> None:
 
 def test_a_tenant_sees_its_own_part_alone(signed_in: SignedIn, app: App, books: Ledger) -> None:
     furnished(app, "acme", "other")
-    both, others = worked(books, "acme", "other"), worked(books, "other", stream=2)
+    others, both = worked(books, "other"), worked(books, "acme", "other")
     told_of(app, "acme", "other", run_id="261122-120000")
     tenant = signed_in(Scope.RUNS_READ, Scope.RUNS_START, client_id="acme")
     for route in shown():

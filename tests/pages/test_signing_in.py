@@ -1,17 +1,19 @@
 """Sessions and forms: who comes in, how long, and whose form is taken."""
 
 import re
+import secrets
 
 import httpx
 import pytest
 
 from tallybook.app import App
-from tallybook.domain.access import Scope
+from tallybook.domain.access import Scope, new_token
 from tallybook.ledger.server_tables import sessions
 from tallybook.ledger.tokens import list_tokens
 from tallybook.ledger.write.sessions import LONGEST
 from tallybook.ledger.write.tokens import revoke_token
-from tallybook.web import doorkeeper, seats
+from tallybook.web import doorkeeper, edge, seats
+from tallybook.web.house import House
 from tallybook.web.pages.page import safe_place
 from tests.pages.conftest import SignedIn
 from tests.pages.visiting import Visitor, guarded, path_of, seen, sign_in
@@ -97,6 +99,24 @@ def test_a_page_of_somebody_else_that_leads_here_does_not_lose_the_session(
     assert admin.get("/runs?status=failed", headers=asked).status_code == 200
 
 
+def test_the_link_that_serve_prints_signs_in_once(stranger: httpx.Client, web_house: House, app: App) -> None:
+    web_house.once = made = new_token(secrets.token_bytes)
+    before = rows_of_all_tables(app.database)
+    form = seen(stranger.get(f"/sign-in?once={made.text}"))
+    assert {"type": "hidden", "name": "once", "value": made.text} in form.all("input")
+    assert rows_of_all_tables(app.database) == before, "looking at it is not using it"
+    assert stranger.post("/sign-in", data={"once": "tb_guess"}).status_code == 401
+    assert stranger.post("/sign-in", data={"once": made.text}).headers["location"] == "/"
+    assert stranger.get("/tokens").status_code == 200
+    stranger.cookies.clear()
+    again = stranger.post("/sign-in", data={"once": made.text})
+    assert again.status_code == 401
+    assert "this link was used before" in seen(again).text
+    assert stranger.post("/sign-in", data={"token": made.text}).status_code == 401, "it is no token"
+    app.ledger.do(revoke_token, made.token_id)
+    assert rows_of_all_tables(app.database)["sessions"] == []
+
+
 # The end
 
 
@@ -166,6 +186,15 @@ def test_a_form_that_another_site_sends_is_refused(
         assert "another site" in seen(answer).text
     ours = {"Origin": base_url, "Sec-Fetch-Site": "same-origin"}
     assert admin.http.post("/sign-out", data={"csrf": admin.csrf}, headers=ours).status_code == 303
+
+
+def test_a_form_that_is_far_too_large_is_refused_while_it_comes(
+    stranger: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "MOST_BYTES", 1000)
+    answer = stranger.post("/sign-in", content=(b" " * 500 for _ in range(3)))
+    assert answer.status_code == 413
+    assert len(seen(answer).all("h1")) == 1
 
 
 @pytest.mark.parametrize("sent", [b"\xff", b"token=%ff%fe&csrf=%", b"a&" * 200, b"x" * 70_000])

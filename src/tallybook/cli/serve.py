@@ -1,5 +1,6 @@
 """`tallybook serve`: the API, the webhooks, the worker and the schedule in one process."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -32,5 +33,7 @@ def command(
     output.note("Stopped; what was in flight was handed back.")
 
 
-def _say_begun(address: str) -> None:
+def _say_begun(address: str, link: str | None) -> None:
     output.note(f"Serving on {address} (Ctrl-C stops it)")
+    if link is not None and sys.stderr.isatty():  # in a log it would lie about until somebody uses it
+        output.note(f"Sign in, once: {link}")

@@ -201,6 +201,7 @@ calls = table(
     text("price_version"),
     sa.ForeignKeyConstraint(["run_id", "client_id", "operation"], OPERATION_KEY),
     sa.Index("ix_calls_operation_run", "run_id", "client_id", "operation"),
+    sa.Index("ix_calls_started_at", "started_at"),
 )
 
 reported = table(

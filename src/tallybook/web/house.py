@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 from fastapi import Depends, Request
 
 from tallybook.app import App
+from tallybook.domain.access import NewToken
 from tallybook.ledger.ledger import Ledger
 from tallybook.web.doorkeeper import Doorkeeper
 
@@ -35,7 +36,7 @@ Checks = Callable[[App], Iterable[Finding]]
 class House:
     """*engine*: None where the server only keeps books. *ready*: it has begun; *leaving*: it was told to stop.
 
-    *checks*: what `doctor` checks; None: nobody has said.
+    *checks*: what `doctor` checks; None: nobody has said. *once*: what lets somebody on this machine sign in, once.
     """
 
     app: App
@@ -44,6 +45,7 @@ class House:
     ready: bool = False
     leaving: bool = False
     checks: Checks | None = None
+    once: NewToken | None = None
 
     @property
     def ledger(self) -> Ledger:

@@ -1,6 +1,7 @@
 """Serving until told to stop: the socket, the signals, the way out."""
 
 import ipaddress
+import secrets
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -8,22 +9,25 @@ from types import FrameType
 import uvicorn
 
 from tallybook.app import App
+from tallybook.domain.access import new_token
 from tallybook.domain.errors import BadSetting
 from tallybook.ledger.tokens import list_tokens
-from tallybook.web.house import Checks
+from tallybook.web.house import Checks, House
+from tallybook.web.pages.page import SIGN_IN
 from tallybook.web.server import make_app
 
+Begun = Callable[[str, str | None], None]
 BACKLOG = 2048
 MOST = 1_000
 PROXIES = "127.0.0.1"
 """Whose word counts for where a request comes from: a proxy on this machine."""
 
 
-def serve(app: App, *, works: bool, begun: Callable[[str], None], checks: Checks | None = None) -> None:
+def serve(app: App, *, works: bool, begun: Begun, checks: Checks | None = None) -> None:
     """Answer until SIGINT or SIGTERM; then take nothing more, hand back what is in flight, and return.
 
-    *begun*: told the address once requests are answered. *checks*: what the Doctor page looks at. Raises BadSetting
-    when it cannot listen there, or should not.
+    *begun*: told the address once requests are answered, and where whoever sits at this machine may sign in, once.
+    *checks*: what the Doctor page looks at. Raises BadSetting when it cannot listen there, or should not.
     """
     _refuse_open_door(app)
     listener = _listen(app.settings.server.host, app.settings.server.port)
@@ -42,9 +46,16 @@ def serve(app: App, *, works: bool, begun: Callable[[str], None], checks: Checks
         timeout_graceful_shutdown=app.settings.server.grace_s,
         timeout_keep_alive=75,
     )
-    shown = f"[{host}]" if ":" in host else host
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    link = _link(api.state.house, address) if _is_loopback(host) else None
     with listener:
-        _Server(config, api.state.house.leave, lambda: begun(f"http://{shown}:{port}")).run(sockets=[listener])
+        _Server(config, api.state.house.leave, lambda: begun(address, link)).run(sockets=[listener])
+
+
+def _link(house: House, address: str) -> str:
+    """Whoever reads what this process prints may do everything on this machine anyway."""
+    house.once = new_token(secrets.token_bytes)
+    return f"{address}{SIGN_IN}?once={house.once.text}"
 
 
 def _refuse_open_door(app: App) -> None:
