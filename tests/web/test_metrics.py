@@ -42,6 +42,11 @@ def value(found: Series, name: str, **labels: str) -> float:
     return found[f"tallybook_{name}", frozenset(labels.items())]
 
 
+def counted(found: Series, **labels: str) -> float:
+    """Requests so far; the server of the tests is asked by others before."""
+    return found.get(("tallybook_http_requests_total", frozenset(labels.items())), 0.0)
+
+
 def test_it_is_what_prometheus_reads(api: httpx.Client, app: App, books: Ledger) -> None:
     worked(books, "acme", "other")
     everything(app)
@@ -130,7 +135,7 @@ def test_a_thousand_clients_and_fifty_runs_have_no_more_series_than_one(api: htt
         closed(books, key)
     after = scraped(api)
     assert set(after) == before
-    assert len(after) < 500
+    assert len(after) < 1000  # however many routes other tests have asked of this server
 
 
 def test_what_reporters_call_their_providers_and_results_is_other(api: httpx.Client, app: App) -> None:
@@ -169,10 +174,11 @@ def test_a_mistake_of_ours_is_counted_and_its_line_says_what_it_concerns(
     kept = Kept()
     logging.getLogger().addHandler(kept)
     last = {"Connection": "close"}  # a server that made a mistake closes it anyway
+    asked = {"route": f"{V1}/runs/{{run_id}}/clients/{{client_id}}", "method": "GET", "status": "5xx"}
+    before = scraped(api)
     problem(api.get(of("runs", "261123-120000", "clients", "acme"), headers=last), 500)
     logging.getLogger().removeHandler(kept)
-    route = f"{V1}/runs/{{run_id}}/clients/{{client_id}}"
-    assert value(scraped(api), "http_requests_total", route=route, method="GET", status="5xx") == 1
+    assert counted(scraped(api), **asked) == counted(before, **asked) + 1
     assert lines == [{"run": "261123-120000", "client": "acme"}]
 
 
