@@ -258,3 +258,15 @@ def test_a_run_of_an_older_system_is_never_taken_for_ours(office: Office) -> Non
     assert (found.differences, found.others) == ([], 1)
     office.repair()
     assert office.jobs.row(record_id)["Total Leads"] == 7
+
+
+def test_a_row_that_was_parked_is_linked_when_it_is_made_after_all(office: Office) -> None:
+    run_id = scenes.planned(office.ledger, "acme")
+    office.server.faults.rule(AirtableFault.BAD_ROW, lambda asked: "acme" in str(asked.said), times=2)
+    office.work(run_id, "acme")
+    assert office.tell(run_id) is None
+    assert office.how_it_is().parked
+    office.end(run_id, "acme")
+    assert office.tell(run_id) is None
+    assert office.result(run_id, "acme")["Job"] == office.jobs.ids
+    assert not office.check().differences

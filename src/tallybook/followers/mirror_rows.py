@@ -71,7 +71,8 @@ class RunRows:
         if not telling.part.client_id:
             return _row(telling, self._jobs, run_values(self.story))
         values = client_values(self.story, self._by_id[telling.part.client_id])
-        link = {"job": [whole_ref]} if whole_ref and (linked_anew or telling.told_version is None) else {}
+        unlinked = linked_anew or telling.ref is None or telling.told_version is None
+        link = {"job": [whole_ref]} if whole_ref and unlinked else {}
         return _row(telling, self._results, {**values, **link})
 
     @cached_property

@@ -104,7 +104,7 @@ def _tell_linked_anew(tx: Tx, follower: str, refs: Mapping[Part, str | None]) ->
         if not part.client_id and tx.row(f"SELECT ref FROM @tellings WHERE {_KEY}", (follower, *part)) != (ref,):
             tx.execute(
                 "UPDATE @tellings SET told_version = NULL WHERE follower = ? AND run_id = ? AND client_id <> ?"
-                " AND standing IN ('owed', 'told')",
+                " AND standing IN ('owed', 'told', 'parked')",
                 (follower, *part),
             )
 
