@@ -125,7 +125,8 @@ def test_old_runs_leave_airtable_but_not_what_people_wrote_beside(office: Office
 
 def test_a_base_that_is_nearly_full_gets_no_new_rows_and_says_so(office: Office) -> None:
     office.window = Window(timedelta(days=365), 100)
-    runs = [office.run("acme", *(f"c{number}" for number in range(30))) for _ in range(2)]
+    for _ in range(2):
+        office.run("acme", *(f"c{number}" for number in range(30)))
     office.sync()
     assert office.how_it_is().used == 64
     more = office.run("acme", *(f"c{number}" for number in range(40)))
@@ -136,7 +137,6 @@ def test_a_base_that_is_nearly_full_gets_no_new_rows_and_says_so(office: Office)
     trouble = office.how_it_is().trouble
     assert trouble is not None
     assert "records_per_base" in trouble.text
-    assert runs
 
 
 def test_a_crowded_base_gives_up_its_oldest_runs(office: Office) -> None:

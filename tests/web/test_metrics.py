@@ -135,7 +135,8 @@ def test_a_thousand_clients_and_fifty_runs_have_no_more_series_than_one(api: htt
         closed(books, key)
     after = scraped(api)
     assert set(after) == before
-    assert len(after) < 1000  # however many routes other tests have asked of this server
+    of_the_books = [name for name, _ in after if not name.startswith("tallybook_http_")]
+    assert len(of_the_books) < 500  # the others go by what has been asked of this server, by whatever test
 
 
 def test_what_reporters_call_their_providers_and_results_is_other(api: httpx.Client, app: App) -> None:

@@ -1,7 +1,7 @@
 """Parts of runs as rows of the operator's base."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from tallybook.airtable.listing import Record
@@ -19,15 +19,12 @@ Cells = Mapping[WritableField, Cell]
 
 @dataclass(frozen=True, slots=True)
 class MirrorRow:
-    """A part as its row is to be. *key*: what stands in the primary field. *left_out*: columns that are not written,
-    by key, and why.
-    """
+    """A part as its row is to be. *key*: what stands in the primary field."""
 
     telling: Telling
     table: Table
     key: str
     cells: Cells
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 class RunRows:
@@ -82,7 +79,7 @@ class RunRows:
 
 def _row(telling: Telling, table: Table, values: Mapping[str, object]) -> MirrorRow:
     row = row_of(table, values)
-    return MirrorRow(telling, table, str(values[table.schema.columns[0].key]), row.cells, row.left_out)
+    return MirrorRow(telling, table, str(values[table.schema.columns[0].key]), row.cells)
 
 
 def notes_in(table: Table, record: Record) -> str | None:

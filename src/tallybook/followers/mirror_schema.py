@@ -1,7 +1,7 @@
 """The operator's base as it was found, kept between runs: fields by their ids, and what has become of them since."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -95,7 +95,7 @@ class MirrorSchema:
             self._book.event("mirror_drift", f"In Airtable, {each.text}", once_key=once_key)
 
 
-MIRRORED: Mapping[str, str] = {schema.key: schema.name for schema in (JOB_TRACKING, CLIENT_RUN_RESULTS)}
+MIRRORED = (JOB_TRACKING.key, CLIENT_RUN_RESULTS.key)
 
 
 def _mended(notice: Notice, now: Resolved[OperatorBase]) -> bool:
